@@ -1,0 +1,70 @@
+"""`BaseDataset`: a table of records known without reading a signal, and `read`. Edit or subclass it for your own data.
+
+A data set knows no model and draws nothing by itself: `read` gets the random generator of (seed, epoch, record).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.data.signal import Sample, SignalSpec, TargetSpec
+
+
+@dataclass
+class Records:
+    """The table that splits, leak checks, census and samplers use. All columns have one row per record."""
+
+    record: np.ndarray  # (n,) str, unique names
+    subject: np.ndarray  # (n,) str; "" where the subject is unknown
+    label: np.ndarray  # (n,) int64 class, (n, K) float32 multilabel or value
+    subset: np.ndarray  # (n,) str: train, valid, test; "" where the split is not given
+    length: np.ndarray  # (n,) int64 samples
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    def take(self, rows: np.ndarray) -> Records:
+        return Records(self.record[rows], self.subject[rows], self.label[rows], self.subset[rows], self.length[rows])
+
+
+class BaseDataset(ABC):
+    """Recordings with labels.
+
+    Subclasses set `records`, `spec`, `target` in their constructor `__init__(self, config, data_path=None)`, where
+    `config` is an instance of their frozen dataclass `Config` (every option with default and meaning; set by
+    `--dataset_args key=value`), and implement `read`.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        pass
+
+    records: Records
+    spec: SignalSpec
+    target: TargetSpec
+    source: str = ""  # one line for people: what these data are and where they come from
+    notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
+
+    @abstractmethod
+    def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
+        """Record `row` as one sample, or as the two and more of a pair; `rng` is None where nothing may be random."""
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """The names of the official parts, in order of first appearance; empty when the data carry no split."""
+        return tuple(dict.fromkeys(name for name in self.records.subset.tolist() if name))
+
+    @property
+    def subjects(self) -> list[str]:
+        """Distinct subjects, sorted: `Batch.subject` indexes this list."""
+        return sorted(set(self.records.subject.tolist()))
+
+    def content_hash(self, row: int) -> str | None:
+        """A digest of the record's bytes for the leak check, or None where equal records cannot occur."""
+        return None
+
+    def __len__(self) -> int:
+        return len(self.records)
