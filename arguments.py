@@ -1,0 +1,230 @@
+"""Every flag of every command, by group: the only argparse file. `python arguments.py` prints them all.
+
+A flag's default here is the weakest value; a model's recipe, `--config FILE` and the command line override it in this
+order (`src/config.py`). Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from src import registry
+
+TRAIN, TEST, PREPARE, COMPARE = "train", "test", "prepare", "compare"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag. `kind` converts its text; `many`: None one value, '?' perhaps one, '*', '+' or a number of values."""
+
+    name: str
+    default: Any
+    kind: type
+    help: str
+    many: str | int | None = None
+    const: Any = None  # the value of a '?' flag that stands alone
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None  # strictly more than this
+    needs: tuple[str, tuple] | None = None  # (other flag, its values for which this one holds)
+    commands: tuple[str, ...] = (TRAIN,)
+
+
+def _flag(name: str, default: Any, kind: type, help: str, **more: Any) -> Flag:
+    return Flag(name, default, kind, help, **more)
+
+
+BOTH = (TRAIN, TEST)
+
+GROUPS: dict[str, list[Flag]] = {
+    "model": [
+        _flag("model", "cnn", str, "which model to train", choices=tuple(registry.MODELS)),
+        _flag("model_args", [], str, "its hyperparameters, key=value (nested keys with dots)", many="+"),
+        _flag("preset", None, str, "a size of the model", choices=("tiny", "small", "base")),
+        _flag("dropout", None, float, "every dropout probability of the model at once", least=0, most=0.95),
+        _flag("init_from", None, str, "start from these weights: a run folder or a file"),
+        _flag("freeze", "none", str, "train the head alone, the backbone frozen in evaluation mode",
+              choices=("none", "backbone")),
+    ],
+    "data": [
+        _flag("dataset", None, str, "which data set (default: what --data_path holds, else the model's own)",
+              choices=tuple(registry.DATASETS), commands=BOTH),
+        _flag("dataset_args", [], str, "options of the data set, key=value", many="+", commands=BOTH),
+        _flag("data_path", None, str, "folder or file with the recordings", commands=BOTH),
+        _flag("split_ratio", [0.8, 0.1, 0.1], float, "train, validation and test shares where the data carry no split",
+              many=3, least=0, most=1),
+        _flag("fold", None, int, "which fold is the test part (with --folds; 0-based)", least=0),
+        _flag("folds", None, int, "cross-validation: this many folds, one run each (or --fold I alone)", least=2),
+        _flag("normalize", "channel", str, "fitted on the training part: per channel mean and deviation (channel), "
+              "deviation alone (scale); or each record by itself (record)",
+              choices=("channel", "scale", "record", "none")),
+        _flag("augmentation", [], str, "random changes of training signals: shift=200 noise=0.1 scale=0.1 "
+              "channel_dropout=0.1 time_mask=0.1, or none", many="*"),
+        _flag("balanced_sampling", False, bool, "draw the classes of a training epoch equally often"),
+        _flag("batch_size", 32, int, "records per micro-batch and process", least=1, commands=BOTH),
+        _flag("val_batch_size", None, int, "records per validation batch (default: --batch_size)", least=1),
+        _flag("test_batch_size", None, int, "records per test batch (default: --val_batch_size)", least=1,
+              commands=BOTH),
+        _flag("num_workers", None, int, "processes that prepare batches (default: 0 on a CPU, up to 8 for a GPU)",
+              least=0, commands=BOTH),
+        _flag("limit", None, int, "use at most this many records of each part", least=1, commands=BOTH),
+        _flag("on_bad_record", "skip", str, "leave unreadable records out, or refuse to start",
+              choices=("skip", "error"), commands=BOTH),
+        _flag("control", "none", str, "negative control: training labels permuted, or signals replaced by noise",
+              choices=("none", "permute_labels", "noise")),
+    ],
+    "optimisation": [
+        _flag("epochs", 30, int, "passes over the training part", least=1),
+        _flag("max_steps", None, int, "stop after this many updates, whatever --epochs says", least=1),
+        _flag("lr", 1e-3, float, "peak learning rate", above=0),
+        _flag("min_lr", 0.0, float, "learning rate that no schedule falls below", least=0),
+        _flag("weight_decay", 0.01, float, "decoupled decay of weights (not of norms and biases)", least=0),
+        _flag("optimizer", "adamw", str, "update rule", choices=("adamw", "adam", "nadam", "sgd")),
+        _flag("momentum", 0.9, float, "momentum", least=0, most=0.9999, needs=("optimizer", ("sgd",))),
+        _flag("betas", [0.9, 0.999], float, "decay of the two moments", many=2, least=0, most=0.99999,
+              needs=("optimizer", ("adamw", "adam", "nadam"))),
+        _flag("eps", 1e-8, float, "added to the denominator", above=0,
+              needs=("optimizer", ("adamw", "adam", "nadam"))),
+        _flag("scheduler", "cosine", str, "how the learning rate goes",
+              choices=("cosine", "step", "plateau", "exponential", "onecycle", "constant")),
+        _flag("schedule_unit", "update", str, "change the rate at every update, or once per epoch as Du-IN does",
+              choices=("update", "epoch"), needs=("scheduler", ("cosine", "step", "exponential", "constant"))),
+        _flag("warmup_epochs", 0.0, float, "epochs of linear warm-up (onecycle: its rising part)", least=0),
+        _flag("warmup_steps", None, int, "the same in updates", least=0),
+        _flag("warmup_start_lr", 0.0, float, "learning rate at which the warm-up starts", least=0),
+        _flag("step_size", None, int, "epochs between two steps (default: a third of --epochs)", least=1,
+              needs=("scheduler", ("step",))),
+        _flag("gamma", 0.1, float, "factor of each step; of each epoch for exponential", above=0, most=1,
+              needs=("scheduler", ("step", "exponential"))),
+        _flag("scheduler_patience", 5, int, "validations without progress before the rate falls", least=0,
+              needs=("scheduler", ("plateau",))),
+        _flag("scheduler_factor", 0.5, float, "by which the rate then falls", above=0, most=0.9999,
+              needs=("scheduler", ("plateau",))),
+        _flag("layer_decay", 1.0, float, "factor on the rate per layer below the head", above=0, most=1),
+        _flag("loss", None, str, "objective (default: what the target asks)", choices=("ce", "bce", "mse")),
+        _flag("label_smoothing", 0.0, float, "share of the target spread over all classes", least=0, most=0.9),
+        _flag("class_weights", False, bool, "weight the loss by inverse class frequency"),
+        _flag("grad_accum_steps", 1, int, "micro-batches per update", least=1),
+        _flag("grad_clip", 0.0, float, "largest norm of the gradient; 0 = no clipping", least=0),
+        _flag("ema", 0.0, float, "decay of a running average of the weights, evaluated and kept; 0 = off", least=0,
+              most=0.999999),
+    ],
+    "machine": [
+        _flag("device", None, str, "cpu, cuda, cuda:1, mps (default: the best there is)", commands=BOTH),
+        _flag("mixed_precision", False, bool, "bfloat16 where the device has it fast, else float16 with loss scaling"),
+        _flag("precision", "fp32", str, "the precision itself", choices=("fp32", "tf32", "bf16", "fp16")),
+        _flag("use_multigpu", False, bool, "one process per GPU of this machine (torchrun)"),
+        _flag("compile", False, bool, "torch.compile the model"),
+        _flag("seed", 42, int, "seed of every random draw", least=0),
+        _flag("seeds", None, int, "one run per seed, then mean and deviation", many="+", least=0),
+        _flag("deterministic", False, bool, "deterministic algorithms, also where they are slower"),
+    ],
+    "selection and stopping": [
+        _flag("monitor", None, str, "validation metric that decides what is best (default: the target's)"),
+        _flag("eval_freq", 1, int, "epochs between validations", least=1),
+        _flag("early_stopping", False, bool, "stop when the monitored metric no longer improves"),
+        _flag("patience", 10, int, "validations without progress before stopping", least=1,
+              needs=("early_stopping", (True,))),
+        _flag("min_delta", 0.0, float, "smallest change that counts as progress", least=0,
+              needs=("early_stopping", (True,))),
+        _flag("load_best", True, bool, "after training, the model holds the best weights"),
+    ],
+    "saving": [
+        _flag("save_dir", "checkpoints", str, "folder of all runs"),
+        _flag("experiment_name", None, str, "folder of this run below it (default: model and time)"),
+        _flag("save_best", True, bool, "keep best_model.pth"),
+        _flag("save_freq", 0, int, "keep checkpoint-<epoch>.pth every so many epochs; 0 = none", least=0),
+        _flag("save_steps", 0, int, "write last.pth also every so many updates inside an epoch; 0 = at its end",
+              least=0),
+        _flag("keep_checkpoint_max", 3, int, "how many checkpoint-<epoch>.pth are kept", least=1),
+        _flag("resume", None, str, "go on with a run: its folder or file, or auto", many="?", const="auto"),
+        _flag("config", None, str, "read flags from this JSON or TOML file", commands=BOTH),
+    ],
+    "watching": [
+        _flag("print_freq", 50, int, "updates between two log lines", least=1),
+        _flag("use_tensorboard", True, bool, "write TensorBoard events"),
+        _flag("log_dir", None, str, "folder of the TensorBoard events (default: the run's)",
+              needs=("use_tensorboard", (True,))),
+        _flag("use_wandb", False, bool, "log to Weights & Biases; offline without a key"),
+        _flag("wandb_project", "vagus", str, "its project", needs=("use_wandb", (True,))),
+        _flag("wandb_entity", None, str, "its team", needs=("use_wandb", (True,))),
+        _flag("profile", False, bool, "write a trace of some updates of the first epoch"),
+    ],
+    "checks": [
+        _flag("dry_run", False, bool, "build everything, say what would happen, train nothing"),
+        _flag("fast_dev_run", False, bool, "a few batches through training, validation, saving, resuming and test"),
+        _flag("overfit_batches", 0, int, "train and validate on this many batches", least=0),
+        _flag("debug", False, bool, "a small part of the data, two epochs, every step logged"),
+    ],
+    "testing": [
+        _flag("weights", None, str, "what to test: a file, a run folder, or nothing for the newest run", many="?",
+              commands=(TEST,)),
+        _flag("subset", "test", str, "which part of the data", commands=(TEST,)),
+        _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
+    ],
+    "preparing": [
+        _flag("output", "data", str, "folder to write", commands=(PREPARE,)),
+        _flag("layout", "npz", str, "file layout", choices=("npz", "wfdb", "mat"), commands=(PREPARE,)),
+        _flag("simulate", "simulated_ecg", str, "which simulated set", choices=("simulated_seeg", "simulated_ecg"),
+              commands=(PREPARE,)),
+        _flag("simulate_args", [], str, "its options, key=value", many="+", commands=(PREPARE,)),
+        _flag("records", None, int, "write at most this many records", least=1, commands=(PREPARE,)),
+    ],
+}
+
+# What stands on a command line without a flag: name -> (number, help).
+POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
+    PREPARE: {"action": ("?", "simulate: write simulated recordings; inspect: look at one file"),
+              "file": ("?", "the file to inspect")},
+    COMPARE: {"runs": ("*", "run folders")},
+}
+
+# What people type by habit -> the flag that is meant (offered in the error, never guessed).
+HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "batch": "batch_size", "bs": "batch_size",
+          "wd": "weight_decay", "amp": "mixed_precision", "fp16": "precision", "gpu": "device", "gpu_ids": "device",
+          "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights", "ckpt": "weights",
+          "name": "experiment_name", "max_epochs": "epochs", "data": "data_path", "data_dir": "data_path",
+          "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs", "arch": "model"}
+
+# Flags that set others, unless those are given too.
+IMPLIED: dict[str, dict[str, Any]] = {
+    "debug": {"limit": 64, "epochs": 2, "print_freq": 1},
+    "fast_dev_run": {"limit": 12, "epochs": 1, "batch_size": 4, "num_workers": 0, "print_freq": 1},
+}
+
+ABOUT = {
+    TRAIN: "Train a model on biosignals. With no flags: the tutorial model on simulated ECG.",
+    TEST: "Test trained weights; rebuilds data and preprocessing from the checkpoint.",
+    PREPARE: "Write simulated recordings as files, or look at a file.",
+    COMPARE: "One table and one plot from several run folders.",
+}
+
+
+def flags(command: str | None = None) -> dict[str, Flag]:
+    """Name -> flag, of one command or of all."""
+    return {flag.name: flag for group in GROUPS.values() for flag in group
+            if command is None or command in flag.commands}
+
+
+def parse(command: str, argv: list[str] | None = None):
+    """The settings of one command line as a Namespace, checked; raises UserError with everything that is wrong.
+
+    `args.sources` tells for each flag where its value is from: default, recipe, file or command line.
+    """
+    from src import config
+
+    return config.resolve(command, sys.argv[1:] if argv is None else list(argv))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print every flag by group with its default; with --model NAME also that model's recipe and hyperparameters."""
+    from src import config
+
+    return config.print_flags(sys.argv[1:] if argv is None else list(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
