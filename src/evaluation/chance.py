@@ -1,0 +1,49 @@
+"""What needs no signal: the scores of the best constant answer, and of a ranking by coin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from src.data.signal import TargetSpec
+
+
+def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
+    """Chance beside each metric, for these labels.
+
+    Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy and exact
+    match, "present" for F1). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the median for MAE, the mean else.
+    """
+    labels = np.asarray(labels)
+    if target.kind == "value":
+        return _values(labels.reshape(len(labels), -1).astype(np.float64))
+    if target.kind == "multilabel":
+        return _labels(labels.astype(np.float64))
+    if target.kind in ("classes", "tokens", "samples"):
+        counted = labels[labels >= 0]
+        chance = _classes(np.bincount(counted, minlength=target.outputs) / max(1, counted.size))
+        return chance if target.kind == "classes" else {k: v for k, v in chance.items() if k not in ("auroc", "auprc")}
+    return {}
+
+
+def _classes(share: np.ndarray) -> dict[str, float]:
+    most, present = float(share.max()), int((share > 0).sum())
+    f1 = 2 * most / (1 + most)
+    return {"accuracy": most, "balanced_accuracy": 1 / present, "f1_macro": f1 / present, "f1_micro": most,
+            "f1_weighted": most * f1, "auroc": 0.5, "auprc": float(share[share > 0].mean())}
+
+
+def _labels(labels: np.ndarray) -> dict[str, float]:
+    prevalence = labels.mean(0)
+    f1 = 2 * prevalence / (1 + prevalence)
+    _, repeats = np.unique(labels, axis=0, return_counts=True)
+    pooled = labels.mean()
+    return {"auroc": 0.5, "auprc": float(prevalence[prevalence > 0].mean()) if pooled else float("nan"),
+            "f1_macro": float(f1.mean()), "f1_micro": float(2 * pooled / (1 + pooled)),
+            "f1_weighted": float((f1 * prevalence).sum() / prevalence.sum()) if pooled else 0.0,
+            "accuracy": float(np.maximum(prevalence, 1 - prevalence).mean()),
+            "exact_match": float(repeats.max() / len(labels))}
+
+
+def _values(labels: np.ndarray) -> dict[str, float]:
+    return {"mae": float(np.abs(labels - np.median(labels, 0)).mean()), "rmse": float(labels.std(0).mean()),
+            "r2": 0.0, "pearson": 0.0}

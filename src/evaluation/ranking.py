@@ -1,0 +1,47 @@
+"""AUROC and AUPRC of one class under many weightings of the records at once.
+
+A bootstrap draw is a weighting (how often each record was drawn), so scores are sorted once for all draws: a thousand
+draws cost about as much as a few dozen plain evaluations. The values equal scikit-learn's (a test holds it).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def sweep(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of true and of false alarms as the threshold falls, one row per distinct score.
+
+    `positive` (n,) 0/1, `score` (n,), `weights` (n, R) -> two arrays (distinct scores, R), cumulative.
+    """
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # ties move together
+    drawn = weights[order].astype(np.float64)
+    true = np.cumsum(drawn * positive[order, None], axis=0)[ends]
+    return true, np.cumsum(drawn, axis=0)[ends] - true
+
+
+def areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Areas under the ROC curve (trapezoids) and the precision-recall curve (steps), each (R,).
+
+    NaN where the drawn records hold no positive, or (AUROC) no negative.
+    """
+    true, false = sweep(positive, score, weights)
+    positives, negatives = true[-1], false[-1]
+    gain, width = np.diff(true, axis=0, prepend=0.0), np.diff(false, axis=0, prepend=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(true > 0, true / (true + false), 0.0)
+        auroc = ((true - gain / 2) * width).sum(0) / (positives * negatives)
+        auprc = (gain * precision).sum(0) / positives
+    return auroc, auprc
+
+
+def curves(positive: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
+    """Points to draw: false and true positive rates, recall and precision, from the strictest threshold on."""
+    true, false = (side[:, 0] for side in sweep(positive, score, np.ones((len(score), 1))))
+    return {
+        "fpr": np.append(0.0, false / false[-1]),
+        "tpr": np.append(0.0, true / true[-1]),
+        "recall": np.append(0.0, true / true[-1]),
+        "precision": np.append(1.0, true / (true + false)),
+    }
