@@ -1,0 +1,167 @@
+"""From records to batches: read, normalise, augment and write straight into one preallocated `Batch`.
+
+- The generator of a training sample is a function of (seed, epoch, row, draw): batches are bitwise the same for any
+  number of workers, and after any interruption. Evaluation gets no generator: nothing there may be random.
+- A record that turns out bad while it is read stops the run with its name (`BadRecord`): which records are used is
+  decided when the data are opened, and a batch never holds made-up zeros in place of a recording.
+- Inside a worker the batch is allocated in shared memory, so it reaches the main process without a copy.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from src.data.dataset import BaseDataset
+from src.data.normalize import Normalizer
+from src.data.samplers import EpochSampler, EvalSampler, Key, class_weights
+from src.data.signal import Batch, Sample
+from src.data.transforms import Transform
+from src.errors import UserError
+
+
+class DatasetView(Dataset):
+    """A data set as a loader sees it: `view[keys]` is the Batch of these (epoch, row, draw)."""
+
+    def __init__(self, dataset: BaseDataset, *, train: bool, seed: int = 0, normalizer: Normalizer | None = None,
+                 transforms: Sequence[Transform] = ()):
+        self.dataset, self.train, self.seed = dataset, train, seed
+        self.normalizer, self.transforms = normalizer, tuple(transforms) if train else ()
+        numbers = {name: number for number, name in enumerate(dataset.subjects)}
+        self.subject = np.array([numbers[name] for name in dataset.records.subject.tolist()], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, keys: list[Key]) -> Batch:
+        return self.__getitems__(keys)
+
+    def __getitems__(self, keys: list[Key]) -> Batch:
+        """Keys -> Batch; a record with several views gives as many consecutive rows of the same group."""
+        batch: _Rows | None = None
+        for position, key in enumerate(keys):
+            views = self.samples(key)
+            batch = batch or _Rows(views, len(keys))
+            batch.put(position, views, key[1], int(self.subject[key[1]]), str(self.dataset.records.record[key[1]]))
+        if batch is None:
+            raise ValueError("a batch needs at least one key")
+        return batch.batch
+
+    def samples(self, key: Key) -> list[Sample]:
+        """The views of one record, normalised and (in training) augmented."""
+        rng = generator(self.seed, *key) if self.train else None
+        views = self.dataset.read(key[1], rng)
+        if self.normalizer is not None:
+            views = [self.normalizer.apply(view) for view in views]
+        if rng is not None and self.transforms:
+            for view in views:
+                view.signal = augment(view, self.transforms, rng)
+        return views
+
+
+def generator(seed: int, epoch: int, row: int, draw: int) -> np.random.Generator:
+    """The only source of randomness of one training sample."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, row, draw])))
+
+
+def augment(sample: Sample, transforms: Sequence[Transform], rng: np.random.Generator) -> np.ndarray:
+    """The signal after all transforms, in an array that may be written to."""
+    signal = sample.signal if sample.signal.flags.writeable else sample.signal.copy()
+    for transform in transforms:
+        signal = transform(signal, rng)
+    return signal
+
+
+class _Rows:
+    """A Batch under construction, filled record by record."""
+
+    def __init__(self, views: list[Sample], records: int):
+        self.views, rows = len(views), len(views) * records
+        first = views[0]
+        channels, samples = first.signal.shape
+        label = np.asarray(first.label)
+        kind = torch.int64 if label.dtype.kind in "iu" else torch.float32
+        self.batch = Batch(
+            signal=_allocate((rows, channels, samples), torch.float32), label=_allocate((rows, *label.shape), kind),
+            channel_mask=_allocate((rows, channels), torch.bool), time_mask=_allocate((rows, samples), torch.bool),
+            subject=_allocate((rows,), torch.int64), index=_allocate((rows,), torch.int64),
+            group=_allocate((rows,), torch.int64),
+            extra={name: _allocate((rows, *np.shape(value)), torch.from_numpy(np.atleast_1d(value)).dtype)
+                   for name, value in first.extra.items()})
+        self.arrays = {name: getattr(self.batch, name).numpy()
+                       for name in ("signal", "label", "channel_mask", "time_mask", "subject", "index", "group")}
+        self.extra = {name: tensor.numpy() for name, tensor in self.batch.extra.items()}
+
+    def put(self, position: int, views: list[Sample], row: int, subject: int, name: str) -> None:
+        if len(views) != self.views:
+            raise UserError(f"{name} has {len(views)} views, the records before it {self.views}",
+                            "`read` must give equally many samples for every record")
+        arrays = self.arrays
+        for at, view in enumerate(views, start=position * self.views):
+            self._check(view, name)
+            arrays["signal"][at] = view.signal
+            arrays["label"][at] = view.label
+            arrays["channel_mask"][at] = True if view.channel_mask is None else view.channel_mask
+            arrays["time_mask"][at] = True if view.time_mask is None else view.time_mask
+            for field, value in view.extra.items():
+                self.extra[field][at] = value
+        rows = slice(position * self.views, (position + 1) * self.views)
+        arrays["subject"][rows], arrays["index"][rows], arrays["group"][rows] = subject, row, row
+
+    def _check(self, view: Sample, name: str) -> None:
+        if view.signal.shape != self.arrays["signal"].shape[1:]:
+            raise UserError(f"{name} has the shape {view.signal.shape}, the records before it "
+                            f"{self.arrays['signal'].shape[1:]}", "`read` must give (channels, samples) of one size")
+
+
+def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=dtype)
+    storage = torch.UntypedStorage._new_shared(int(np.prod(shape)) * dtype.itemsize)
+    return torch.empty(0, dtype=dtype).set_(storage, 0, shape)
+
+
+class SignalLoader(DataLoader):
+    """Iterating gives a `Batch` per step; `sampler` decides which, `set_position` goes on inside an epoch."""
+
+    def __init__(self, view: DatasetView, sampler: EpochSampler | EvalSampler, num_workers: int = 0,
+                 pin_memory: bool = False):
+        workers: dict[str, Any] = {"worker_init_fn": _quiet_worker, "persistent_workers": True} if num_workers else {}
+        super().__init__(view, batch_size=None, sampler=sampler, collate_fn=_as_it_is,  # type: ignore[arg-type]
+                         num_workers=num_workers, pin_memory=pin_memory, **workers)
+        self.dataset_view = view
+
+    def set_position(self, epoch: int, consumed: int = 0) -> None:
+        """Start the next iteration in `epoch`, after `consumed` samples of all ranks together."""
+        if not isinstance(self.sampler, EpochSampler):
+            raise TypeError("evaluation always runs over everything: it has no position")
+        self.sampler.set_position(epoch, consumed)
+
+
+def make_loader(dataset: BaseDataset, rows: np.ndarray, *, batch_size: int, train: bool, seed: int = 0,
+                normalizer: Normalizer | None = None, transforms: Sequence[Transform] = (), balanced: bool = False,
+                num_workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False) -> SignalLoader:
+    """The loader of one part: shuffled (or class-balanced) and augmented to train, in order and plain to evaluate."""
+    view = DatasetView(dataset, train=train, seed=seed, normalizer=normalizer, transforms=transforms)
+    if train:
+        weights = class_weights(dataset.records, np.asarray(rows)) if balanced else None
+        sampler = EpochSampler(rows, batch_size, seed, weights=weights, rank=rank, world=world)
+    else:
+        sampler = EvalSampler(rows, batch_size, rank, world)
+    return SignalLoader(view, sampler, num_workers, pin_memory)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _quiet_worker(worker: int) -> None:
+    """The main process alone answers signals and sends stop; a forked handler here would save or exit twice."""
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        signals.signal(getattr(signals, name), signals.SIG_IGN)
+    torch.set_num_threads(1)

@@ -1,0 +1,122 @@
+"""Augmentations of one training signal: (channels, samples) float32 and a generator -> signal of the same shape.
+
+They see normalised signals (about unit variance), draw only from the generator of (seed, epoch, record, repeat) and
+may write into the array they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from src.errors import UserError, did_you_mean
+
+Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+class Shift:
+    """Moves all channels together by a uniform whole number of samples within +-`reach`; zeros move in.
+
+    `reach` is in samples if >= 1 and a share of the window if < 1. A shift of 0 leaves the signal as it is.
+    """
+
+    def __init__(self, reach: float):
+        self.reach = _at_least_zero("shift", reach)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        samples = signal.shape[1]
+        reach = min(int(self.reach if self.reach >= 1 else self.reach * samples), samples)
+        by = int(rng.integers(-reach, reach + 1))
+        if by == 0:
+            return signal
+        moved = np.zeros_like(signal)
+        if by > 0:
+            moved[:, by:] = signal[:, :-by]
+        else:
+            moved[:, :by] = signal[:, -by:]
+        return moved
+
+
+class Noise:
+    """Adds white Gaussian noise of standard deviation `sd` (of a unit-variance signal)."""
+
+    def __init__(self, sd: float):
+        self.sd = _at_least_zero("noise", sd)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        signal += self.sd * rng.standard_normal(signal.shape, dtype=np.float32)
+        return signal
+
+
+class Scale:
+    """Multiplies the whole signal by exp(N(0, sd)): amplitudes vary by about `sd` in either direction."""
+
+    def __init__(self, sd: float):
+        self.sd = _at_least_zero("scale", sd)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        signal *= np.float32(np.exp(self.sd * rng.standard_normal()))
+        return signal
+
+
+class ChannelDropout:
+    """Sets each channel to zero with probability `p`; one that is drawn at random always stays."""
+
+    def __init__(self, p: float):
+        self.p = _share("channel_dropout", p)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        dropped = rng.random(len(signal)) < self.p
+        dropped[rng.integers(len(signal))] = False
+        signal[dropped] = 0
+        return signal
+
+
+class TimeMask:
+    """Sets one stretch of all channels to zero; its length is uniform up to `share` of the window."""
+
+    def __init__(self, share: float):
+        self.share = _share("time_mask", share)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        samples = signal.shape[1]
+        length = int(rng.integers(0, int(self.share * samples) + 1))
+        start = int(rng.integers(0, samples - length + 1))
+        signal[:, start:start + length] = 0
+        return signal
+
+
+TRANSFORMS: dict[str, Callable[[float], Transform]] = {
+    "shift": Shift, "noise": Noise, "scale": Scale, "channel_dropout": ChannelDropout, "time_mask": TimeMask,
+}
+
+
+def parse_augmentation(texts: Sequence[str]) -> list[Transform]:
+    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers."""
+    return [_parse_one(text) for text in texts if text != "none"]
+
+
+def _parse_one(text: str) -> Transform:
+    name, _, value = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if name not in TRANSFORMS:
+        raise UserError(f"unknown augmentation {name!r}{did_you_mean(name, TRANSFORMS)}",
+                        f"known: {', '.join(f'{known}=NUMBER' for known in TRANSFORMS)}, or none")
+    try:
+        number = float(value)
+    except ValueError:
+        raise UserError(f"--augmentation {text}: expected {name}=NUMBER, found {value or 'no number'!r}") from None
+    return TRANSFORMS[name](number)
+
+
+def _at_least_zero(name: str, value: float) -> float:
+    if not np.isfinite(value) or value < 0:
+        raise UserError(f"--augmentation {name}={value:g}: expected a number of at least 0")
+    return value
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise UserError(f"--augmentation {name}={value:g}: expected a share, at least 0 and below 1")
+    return value
