@@ -119,7 +119,7 @@ def check(target: TargetSpec, labels: np.ndarray, scores: np.ndarray) -> tuple[n
         return _check_table(target, labels, scores)
     inside = (labels >= 0) & (labels < target.outputs) | ((labels == -100) & (target.kind != "classes"))
     if not inside.all():
-        raise UserError(f"label {labels[~inside].flat[0]} is outside the {target.outputs} classes 0..{target.outputs - 1}",
+        raise UserError(f"found label {labels[~inside].flat[0]}, the classes are 0..{target.outputs - 1}",
                         "check the labels of the data")
     return labels.astype(np.int64), scores
 

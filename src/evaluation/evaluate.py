@@ -1,0 +1,92 @@
+"""One evaluation: everything that is computed from predictions, before anything is drawn or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.data.dataset import Records
+from src.data.signal import TargetSpec
+from src.evaluation.calibration import Calibration, calibration
+from src.evaluation.chance import chance_level
+from src.evaluation.counting import IGNORED
+from src.evaluation.intervals import Interval, Intervals, bootstrap
+from src.evaluation.metrics import check, compute, left_out, names, per_class
+from src.evaluation.predictions import Predictions, decide
+
+
+@dataclass
+class Evaluation:
+    """The results for `records` (one row per prediction, in the order of the table).
+
+    Without labels, and for targets that have no metrics, `scores` is empty and what depends on it None or empty.
+    """
+
+    target: TargetSpec
+    predictions: Predictions
+    records: Records
+    thresholds: np.ndarray | list[float] | float | None
+    scores: dict[str, float]
+    chance: dict[str, float]
+    by_class: list[dict]
+    left_out: list[str]
+    intervals: Intervals | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def headline(self) -> str:
+        """The metric that stands first: the one that training watches by default; "" without scores."""
+        return self.target.monitor if self.target.monitor in self.scores else next(iter(self.scores), "")
+
+    @property
+    def decisions(self) -> np.ndarray:
+        return decide(self.target.kind, self.predictions.scores, self.thresholds)
+
+    @property
+    def subjects(self) -> int:
+        """How many known subjects were tested."""
+        return len(set(self.records.subject.tolist()) - {""})
+
+    def interval(self, metric: str) -> Interval | None:
+        return self.intervals.overall.get(metric) if self.intervals else None
+
+    def class_intervals(self, metric: str) -> list[Interval | None]:
+        known = self.intervals.by_class.get(metric) if self.intervals else None
+        return known or [None] * self.target.outputs
+
+
+def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thresholds=None, seed: int = 0) -> Evaluation:
+    """Scores with intervals and chance, by class, and calibration; `records` is the data set's whole table.
+
+    The plain scores are those of `metrics.compute`: the numbers that training wrote for the same predictions.
+    Raises UserError for predictions or labels that are not usable.
+    """
+    predictions = predictions.sorted()
+    tested = records.take(predictions.rows)
+    labels, scores = predictions.labels, predictions.scores
+    if labels is None or not names(target):
+        return Evaluation(target, predictions, tested, thresholds, {}, {}, [], [])
+    return Evaluation(
+        target, predictions, tested, thresholds,
+        scores=compute(target, labels, scores, thresholds),
+        chance=chance_level(target, labels),
+        by_class=per_class(target, labels, scores, thresholds),
+        left_out=left_out(target, labels),
+        intervals=bootstrap(target, labels, scores, tested.subject, thresholds, seed=seed),
+        calibration=calibration(target, labels, scores),
+    )
+
+
+def confusion(evaluation: Evaluation) -> np.ndarray:
+    """Counts (K true, K predicted) of classes, tokens or samples."""
+    labels, _ = check(evaluation.target, evaluation.predictions.labels, evaluation.predictions.scores)
+    labels, said, classes = labels.ravel(), evaluation.decisions.ravel(), evaluation.target.outputs
+    counted = labels != IGNORED
+    return np.bincount(labels[counted] * classes + said[counted], minlength=classes**2).reshape(classes, classes)
+
+
+def label_counts(evaluation: Evaluation) -> np.ndarray:
+    """Found, missed, false alarms, rightly absent: (K, 4) counts of labels."""
+    there, said = np.asarray(evaluation.predictions.labels) > 0, evaluation.decisions > 0
+    return np.stack([(there & said).sum(0), (there & ~said).sum(0), (~there & said).sum(0), (~there & ~said).sum(0)], 1)

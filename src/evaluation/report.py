@@ -1,0 +1,131 @@
+"""The report: one HTML page that opens without network and without scripts.
+
+Everything that came from a file is text to the template (autoescape); pictures are drawn here and are the only
+markup that is let through. The page's own policy forbids scripts and addresses, so that a mistake would stay without
+effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.data.signal import SignalSpec
+from src.evaluation import words
+from src.evaluation.evaluate import Evaluation
+from src.evaluation.metrics import direction
+from src.evaluation.recordings import Example, choose_examples, recording_figure
+from src.evaluation.style import to_png_uri, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REASONS = {"right": "Right, and sure of it", "wrong": "Wrong, and sure of it", "unsure": "Least sure"}
+
+
+@dataclass
+class Section:
+    """A further part of the report, from a trainer's `report_sections(loader)`. `text` is escaped unless it is a
+    `markupsafe.Markup`; `figure` is a matplotlib figure."""
+
+    title: str
+    text: str = ""
+    figure: Figure | None = None
+
+
+@dataclass
+class Story:
+    """What stands around the numbers: who was tested on what, and how to repeat it.
+
+    `splits`: one dict per part with its name, records, subjects and whether it was tested; `overlap` says whether
+    subjects are shared between training and test. `read` gives the signal (channels, samples) of a row of the table.
+    """
+
+    model: str
+    data: str
+    subset: str
+    weights: str
+    spec: SignalSpec
+    notes: tuple[str, ...] = ()
+    splits: list[dict[str, Any]] = field(default_factory=list)
+    overlap: str = ""
+    commands: dict[str, str] = field(default_factory=dict)
+    seeds: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict] = field(default_factory=list)
+    read: Callable[[int], np.ndarray] | None = None
+    sections: list[Section] = field(default_factory=list)
+
+
+def render(evaluation: Evaluation, story: Story, pictures: dict[str, Figure]) -> str:
+    """The page as text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
+                              lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"number": words.number, "interval": words.interval_words}
+    drawn = {name: Markup(to_svg(figure, name)) for name, figure in pictures.items()}  # noqa: S704  our own drawing
+    extra = [(part, Markup(to_svg(part.figure, f"section{place}")) if part.figure else "")  # noqa: S704
+             for place, part in enumerate(story.sections)]
+    return environment.get_template("template.html").render(
+        evaluation=evaluation, story=story, pictures=drawn, sections=extra, words=words,
+        scores=score_rows(evaluation), columns=class_columns(evaluation), examples=example_cards(evaluation, story),
+    )
+
+
+def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Every metric with its interval and chance, the headline first; places on a 0..1 scale where it has one."""
+    first = evaluation.headline
+    ordered = sorted(evaluation.scores, key=lambda name: name != first)
+    return [_score_row(evaluation, name) for name in ordered]
+
+
+def _score_row(evaluation: Evaluation, name: str) -> dict[str, Any]:
+    interval, chance, value = evaluation.interval(name), evaluation.chance.get(name), evaluation.scores[name]
+    row = {"name": name, "title": words.TITLES[name], "value": value, "interval": interval, "chance": chance, "scale": None}
+    if direction(name) == "max" and name not in ("r2", "pearson") and interval and chance is not None:
+        row["scale"] = {"low": 100 * interval.low, "width": 100 * (interval.high - interval.low),
+                        "value": 100 * value, "chance": 100 * chance}
+    return row
+
+
+def class_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Columns of the table by class: key and heading."""
+    titles = {"support": "records", "precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC",
+              "auprc": "AUPRC", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "pearson": "r"}
+    row = evaluation.by_class[0] if evaluation.by_class else {}
+    return [(key, title) for key, title in titles.items() if key in row]
+
+
+def example_cards(evaluation: Evaluation, story: Story) -> list[dict[str, str]]:
+    """Pictures and captions of the example recordings; none where signals or labels are not there."""
+    labels = evaluation.predictions.labels
+    if story.read is None or labels is None:
+        return []
+    chosen = choose_examples(evaluation.target, labels, evaluation.predictions.scores, evaluation.thresholds)
+    return [_card(evaluation, story, example) for example in chosen]
+
+
+def _card(evaluation: Evaluation, story: Story, example: Example) -> dict[str, str]:
+    place, labels = example.place, np.asarray(evaluation.predictions.labels)
+    signal = story.read(int(evaluation.predictions.rows[place])) if story.read else np.zeros((1, 1))
+    return {
+        "why": REASONS[example.why], "kind": example.why, "record": str(evaluation.records.record[place]),
+        "truth": say(evaluation, labels[place]), "said": say(evaluation, evaluation.decisions[place]),
+        "picture": to_png_uri(recording_figure(signal, story.spec)),
+        "hidden": f"first 16 of {len(signal)} channels" if len(signal) > 16 else "",
+    }
+
+
+def say(evaluation: Evaluation, answer: Any) -> str:
+    """A class number or a row of labels in words."""
+    names = evaluation.target.names
+    if evaluation.target.kind == "classes":
+        return names[int(answer)]
+    return ", ".join(name for name, there in zip(names, answer) if there) or "none of the labels"

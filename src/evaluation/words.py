@@ -1,0 +1,92 @@
+"""Numbers and findings in words that need no training in statistics."""
+
+from __future__ import annotations
+
+import math
+
+from src.evaluation.evaluate import Evaluation
+from src.evaluation.intervals import Interval
+from src.evaluation.metrics import direction
+
+TITLES = {
+    "accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "f1_macro": "F1 (macro)", "f1_micro": "F1 (micro)",
+    "f1_weighted": "F1 (weighted)", "auroc": "AUROC (macro)", "auprc": "AUPRC (macro)", "exact_match": "All labels right",
+    "mae": "Mean absolute error", "rmse": "Root mean squared error", "r2": "R²", "pearson": "Pearson's r",
+}  # fmt: skip
+GOOD_RANKING = 0.8  # AUROC that Hosmer and Lemeshow call excellent; used for the verdict on labels only
+
+
+def number(value: float | None) -> str:
+    """Three decimals for what lies around 0..1, four digits else, a dash for what is not defined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+
+
+def interval_words(interval: Interval | None) -> str:
+    return f"{number(interval.low)}–{number(interval.high)}" if interval else "–"
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """Does it beat chance, and for how many of the classes does it work? One sentence."""
+    name = evaluation.headline
+    if not name:
+        return "No labels: these are predictions only."
+    return f"{against_chance(evaluation, name)}; {share_that_works(evaluation)}."
+
+
+def against_chance(evaluation: Evaluation, metric: str) -> str:
+    """Beats chance only if the whole interval lies on the better side of it."""
+    interval, chance = evaluation.interval(metric), evaluation.chance.get(metric)
+    if interval is None or chance is None:
+        return "Too few usable records to say whether this beats chance"
+    low, high = (interval.low, interval.high) if direction(metric) == "max" else (-interval.high, -interval.low)
+    chance = chance if direction(metric) == "max" else -chance
+    if low > chance:
+        return "Beats chance"
+    return "Worse than chance" if high < chance else "Not distinguishable from chance"
+
+
+def share_that_works(evaluation: Evaluation) -> str:
+    rows, target = evaluation.by_class, evaluation.target
+    if target.kind == "value":
+        return f"explains {max(0.0, evaluation.scores['r2']):.0%} of the variance"
+    if target.kind == "multilabel":
+        known = [row for row in rows if math.isfinite(row["auroc"])]
+        good = sum(row["auroc"] >= GOOD_RANKING for row in known)
+        return f"{good} of {plural(len(known), 'label')} reach an AUROC of {GOOD_RANKING}"
+    known = [row for row in rows if row["support"]]
+    good = sum(row["recall"] > 0.5 for row in known)
+    return f"{good} of {len(known)} classes above 50 % (more than half of their records are found)"
+
+
+def how_resampled(evaluation: Evaluation) -> str:
+    """What the intervals stand on."""
+    intervals = evaluation.intervals
+    if intervals is None:
+        return ""
+    text = (f"95 % intervals: percentile bootstrap over {plural(intervals.units, intervals.unit)}, "
+            f"{intervals.draws} draws ({intervals.usable} usable), seed {intervals.seed}")
+    if intervals.unit == "record" and evaluation.subjects:
+        text += (f". Only {plural(evaluation.subjects, 'subject')}: they speak about further recordings of the same, "
+                 "not about other people")
+    return text + "."
+
+
+def how_chance(evaluation: Evaluation) -> str:
+    if not evaluation.chance:
+        return ""
+    if evaluation.target.kind == "value":
+        return "Chance: always the mean (MAE: the median) of these records."
+    answer = "the commoner answer for every label" if evaluation.target.kind == "multilabel" else "the most frequent class"
+    return f"Chance: always {answer}; 0.5 for AUROC, the prevalence for AUPRC."
+
+
+def what_was_left_out(evaluation: Evaluation) -> str:
+    if not evaluation.left_out:
+        return ""
+    return f"Left out of macro AUROC, no positive or no negative example: {', '.join(evaluation.left_out)}."
