@@ -1,0 +1,97 @@
+"""Multi-head attention whose queries and keys are layer-normalised (one norm for all heads).
+
+- The inner width `n_heads * d_head` need not be the model's width.
+- Scores may be added from block to block (RealFormer, He et al. 2021).
+- torch's fused attention is used unless scores must be seen. Its softmax subtracts the maximum; the original's does
+  not, with equal values until scores exceed 88, where it overflows.
+State-dict keys are Du-IN's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.models.layers.positions import RotaryEmbedding
+
+
+class Attended(NamedTuple):
+    """What attention gives: `tokens` (B, N, D); after dropout `weights` and before softmax `scores`, both
+    (B, H, N, N) and None where nobody asked for them."""
+
+    tokens: Tensor
+    weights: Tensor | None = None
+    scores: Tensor | None = None
+
+
+class HeadProjection(nn.Module):
+    """One linear map into all heads."""
+
+    def __init__(self, d_model: int, n_heads: int, d_head: int):
+        super().__init__()
+        self.n_heads = n_heads
+        self.W = nn.Linear(d_model, n_heads * d_head)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, H, N, d_head), contiguous: the norm, the products and their gradients then copy nothing."""
+        return self.W(tokens).unflatten(-1, (self.n_heads, -1)).transpose(1, 2).contiguous()
+
+
+class ScaledDotProduct(nn.Module):
+    """Holds the scale 1 / sqrt(d_head) of the scores; a fixed number that the original keeps in the state dict."""
+
+    def __init__(self, d_head: int, dropout: float):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(d_head**-0.5), requires_grad=False)
+        self.dropout = dropout
+
+    def fused(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None) -> Tensor:
+        """(B, H, N, d_head) each, already scaled queries -> (B, H, N, d_head)."""
+        return F.scaled_dot_product_attention(q, k, v, keep, self.dropout if self.training else 0.0, scale=1.0)
+
+    def explicit(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None, previous: Tensor | None) -> Attended:
+        """The same, with weights and scores; `previous` scores are added to these."""
+        scores = q @ k.transpose(-2, -1)
+        scores = scores if previous is None else scores + previous
+        scores = scores if keep is None else scores.masked_fill(~keep, float("-inf"))
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        return Attended(weights @ v, weights, scores)
+
+
+class MultiHeadAttention(nn.Module):
+    """Self-attention; see the module's head."""
+
+    def __init__(self, d_model: int, n_heads: int, d_head: int, rot_theta: float | None = None,
+                 attn_dropout: float = 0.0, proj_dropout: float = 0.0):
+        super().__init__()
+        if rot_theta is not None:
+            self.emb_rotary = RotaryEmbedding(d_head, rot_theta)
+        self.rotates = rot_theta is not None
+        self.W_q = HeadProjection(d_model, n_heads, d_head)
+        self.W_k = HeadProjection(d_model, n_heads, d_head)
+        self.W_v = HeadProjection(d_model, n_heads, d_head)
+        self.norm_q = nn.LayerNorm(d_head)
+        self.norm_k = nn.LayerNorm(d_head)
+        self.attention = ScaledDotProduct(d_head, attn_dropout)
+        self.proj = nn.Sequential(nn.Linear(n_heads * d_head, d_model), nn.Dropout(proj_dropout))
+
+    def forward(self, tokens: Tensor, keep: Tensor | None = None, previous: Tensor | None = None,
+                need_scores: bool = False) -> Attended:
+        """(B, N, D) tokens, bool mask `keep` that broadcasts to (B, H, N, N), True = may be seen -> Attended."""
+        q, k, v = self._heads(tokens)
+        if need_scores or previous is not None:
+            seen = self.attention.explicit(q, k, v, keep, previous)
+        else:
+            seen = Attended(self.attention.fused(q, k, v, keep))
+        return Attended(self.proj(seen.tokens.transpose(1, 2).flatten(2)), seen.weights, seen.scores)
+
+    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, N, D) -> queries, keys, values (B, H, N, d_head); the queries carry the scale of the scores."""
+        scale, norm = self.attention.scale, self.norm_q
+        # scaling the norm's 2 * d_head numbers is scaling every query
+        q = F.layer_norm(self.W_q(tokens), norm.normalized_shape, norm.weight * scale, norm.bias * scale, norm.eps)
+        k, v = self.norm_k(self.W_k(tokens)), self.W_v(tokens)
+        return (self.emb_rotary(q), self.emb_rotary(k), v) if self.rotates else (q, k, v)

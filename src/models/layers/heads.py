@@ -1,0 +1,95 @@
+"""What stands behind an encoder: class logits per record or per token, or a signal. State-dict keys are Du-IN's."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from src.models.layers.init import init_linears
+
+
+def _hidden(d_input: int, d_hidden: tuple[int, ...]) -> list[nn.Module]:
+    widths = (d_input, *d_hidden)
+    return [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in zip(widths, d_hidden)]
+
+
+def _dropout(p: float) -> list[nn.Module]:
+    return [nn.Dropout(p)] if p > 0 else []
+
+
+class LabelHead(nn.Module):
+    """All tokens of a record at once -> logits; `sigmoid` squashes them, as Du-IN does before its cross-entropy."""
+
+    def __init__(self, d_feature: int, n_labels: int, d_hidden: tuple[int, ...] = (128,), dropout: float = 0.0,
+                 sigmoid: bool = False):
+        super().__init__()
+        last = nn.Linear((d_feature, *d_hidden)[-1], n_labels)
+        self.cls_head = nn.Sequential(nn.Flatten(), *_hidden(d_feature, d_hidden), *_dropout(dropout),
+                                      nn.Sequential(last, nn.Sigmoid()) if sigmoid else nn.Sequential(last))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        init_linears(self)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D), N * D = d_feature -> (B, n_labels)."""
+        return self.cls_head(tokens)
+
+
+class TokenHead(nn.Module):
+    """Each token by itself -> logits over a vocabulary, or any other vector."""
+
+    def __init__(self, d_model: int, n_outputs: int, d_hidden: tuple[int, ...] = (), dropout: float = 0.0):
+        super().__init__()
+        last = nn.Linear((d_model, *d_hidden)[-1], n_outputs)
+        self.cls_head = nn.Sequential(*_hidden(d_model, d_hidden), *_dropout(dropout), nn.Sequential(last))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        init_linears(self)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, n_outputs)."""
+        return self.cls_head(tokens)
+
+
+class SignalHead(nn.Module):
+    """Tokens -> a signal, by transposed convolutions without activation; stride s makes the length s times as long."""
+
+    def __init__(self, d_model: int, n_filters: tuple[int, ...], kernel_sizes: tuple[int, ...],
+                 n_strides: tuple[int, ...], dilation_rates: tuple[int, ...], d_output: int,
+                 d_hidden: tuple[int, ...] = ()):
+        super().__init__()
+        widths = (d_model, *n_filters)
+        deconvolutions = [
+            nn.ModuleDict({"0": nn.ModuleDict({"1": _deconvolution(*sizes)})})  # the original's key names
+            for sizes in zip(widths, n_filters, kernel_sizes, n_strides, dilation_rates)]
+        hidden = [nn.Sequential(nn.Linear(a, b), nn.GELU(), nn.LayerNorm(b))
+                  for a, b in zip((n_filters[-1], *d_hidden), d_hidden)]
+        last = nn.Sequential(nn.Linear((n_filters[-1], *d_hidden)[-1], d_output))
+        self.rgs_head = nn.ModuleList([*deconvolutions, *hidden, last])
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for part in self.modules():
+            if isinstance(part, (nn.ConvTranspose1d, nn.LayerNorm)):
+                part.reset_parameters()
+        init_linears(self)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, d_output, N * product of strides)."""
+        signal = tokens.transpose(1, 2)
+        deconvolutions = [part for part in self.rgs_head if isinstance(part, nn.ModuleDict)]
+        for part in deconvolutions:
+            signal = part["0"]["1"](signal)
+        features = signal.transpose(1, 2)
+        for part in self.rgs_head[len(deconvolutions):]:
+            features = part(features)
+        return features.transpose(1, 2)
+
+
+def _deconvolution(d_input: int, d_output: int, kernel: int, stride: int, dilation: int) -> nn.ConvTranspose1d:
+    excess = dilation * (kernel - 1) + 1 - stride  # what must be cut for exactly `stride` samples per sample
+    padding = math.ceil(excess / 2)
+    return nn.ConvTranspose1d(d_input, d_output, kernel, stride, padding, 2 * padding - excess, dilation=dilation)

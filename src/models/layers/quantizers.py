@@ -1,0 +1,145 @@
+"""Vector quantiser with unit-length codes, moved by exponential averages. Du-IN's, after LaBraM (ICLR 2024).
+
+The codebook starts by k-means on the first batch. The average of a code is the plain direction of its batch mean:
+counts are kept for the log and weigh nothing, and codes without samples stay where they are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.models.layers.init import init_linears
+
+
+class Quantized(NamedTuple):
+    """`tokens` (B, N, D), `loss` the commitment (scalar), `codes` (B, N) int64."""
+
+    tokens: Tensor
+    loss: Tensor
+    codes: Tensor
+
+
+def kmeans(samples: Tensor, k: int, init_idxs: Tensor | None = None, iterations: int = 10) -> tuple[Tensor, Tensor]:
+    """Spherical k-means of unit vectors (n, d) -> means (k, d) of unit length and sizes (k,) int64.
+
+    The first means are `samples[init_idxs]`, drawn at random by default, with repeats where n < k. Empty clusters
+    keep their mean.
+    """
+    n = len(samples)
+    if init_idxs is None:
+        repeats = n < k
+        init_idxs = torch.randint(0, n, (k,), device=samples.device) if repeats \
+            else torch.randperm(n, device=samples.device)[:k]
+    means, sizes = samples[init_idxs], torch.zeros(k, dtype=torch.int64, device=samples.device)
+    for _ in range(iterations):
+        nearest = (samples @ means.T).argmax(1)
+        sums, sizes = _sums_per_code(samples, nearest, k)
+        means = _mean_directions(sums, sizes, means)
+    return means, sizes
+
+
+def _sums_per_code(samples: Tensor, codes: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Sum (k, d) and number (k,) of the samples of each code."""
+    sums = samples.new_zeros(k, samples.shape[1]).index_add_(0, codes, samples)
+    return sums, torch.bincount(codes, minlength=k)
+
+
+def _mean_directions(sums: Tensor, sizes: Tensor, otherwise: Tensor) -> Tensor:
+    """Unit means of the codes; rows of `otherwise` where a code has no sample."""
+    means = F.normalize(sums / sizes.clamp(min=1)[:, None], dim=1)
+    return torch.where((sizes > 0)[:, None], means, otherwise)
+
+
+class Codebook(nn.Module):
+    """K unit vectors and whether they have been started. Fixed to the optimiser, but in the state dict."""
+
+    def __init__(self, codex_size: int, d_codex: int, init_kmeans: bool):
+        super().__init__()
+        self.embeddings = nn.Parameter(torch.empty(codex_size, d_codex), requires_grad=False)
+        self.initted = nn.Parameter(torch.tensor([0.0 if init_kmeans else 1.0]), requires_grad=False)
+        self.init_kmeans = init_kmeans
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        self.embeddings.copy_(F.normalize(torch.randn_like(self.embeddings), dim=1))
+        self.initted.fill_(0.0 if self.init_kmeans else 1.0)
+
+    @torch.no_grad()
+    def start(self, samples: Tensor, init_idxs: Tensor | None = None) -> None:
+        """K-means on `samples` (n, d_codex); every process takes over the first one's result."""
+        means, _ = kmeans(samples, len(self.embeddings), init_idxs)
+        if _is_distributed():
+            dist.broadcast(means, 0)
+        self.embeddings.copy_(F.normalize(means, dim=1))
+        self.initted.fill_(1.0)
+
+    def nearest(self, samples: Tensor) -> Tensor:
+        """(n, d_codex) -> (n,) int64: the code at the smallest squared distance, the lowest index among equals."""
+        squares = samples.square().sum(1, keepdim=True) + self.embeddings.square().sum(1)
+        return (squares - 2 * samples @ self.embeddings.T).argmin(1)
+
+
+class VectorQuantizer(nn.Module):
+    """Tokens -> unit vectors -> nearest code -> tokens.
+
+    With `frozen_in_eval` the codebook and the counts change in training mode only. The original (False) counts codes
+    in eval mode too, and starts the codebook by whatever batch comes first.
+    """
+
+    def __init__(self, d_model: int, codex_size: int, d_codex: int, beta: float = 1.0, decay: float = 0.99,
+                 init_kmeans: bool = True, frozen_in_eval: bool = False):
+        super().__init__()
+        self.beta, self.decay, self.frozen_in_eval = beta, decay, frozen_in_eval
+        self.counts = nn.Parameter(torch.zeros(codex_size), requires_grad=False)
+        self.pre_proj = nn.Sequential(nn.Linear(d_model, d_model), nn.Tanh(), nn.Linear(d_model, d_codex))
+        self.codex = Codebook(codex_size, d_codex, init_kmeans)
+        self.layernorm = nn.LayerNorm(d_codex)
+        self.post_proj = nn.Sequential(nn.Linear(d_codex, d_model))
+        init_linears(self)
+
+    def reset_parameters(self) -> None:
+        init_linears(self)
+        self.layernorm.reset_parameters()
+        self.codex.reset_parameters()
+        nn.init.zeros_(self.counts)
+
+    def forward(self, tokens: Tensor, kmeans_init_idxs: Tensor | None = None) -> Quantized:
+        """(B, N, D) -> Quantized. `kmeans_init_idxs` (K,) replaces the draw of the codebook's start."""
+        vectors = self.project(tokens)
+        flat = vectors.detach().flatten(0, 1)
+        changes = self.training or not self.frozen_in_eval
+        if changes and not self.codex.initted.item():
+            self.codex.start(flat, kmeans_init_idxs)
+        codes = self.codex.nearest(flat)
+        chosen = self.codex.embeddings[codes].view_as(vectors)
+        if changes:
+            self._follow(flat, codes)
+        loss = self.beta * F.mse_loss(vectors, chosen)
+        passed = vectors + (chosen - vectors).detach()  # straight through: the code forward, the vector backward
+        return Quantized(self.post_proj(self.layernorm(passed)), loss, codes.view(vectors.shape[:2]))
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, d_codex) of unit length."""
+        return F.normalize(self.pre_proj(tokens), dim=-1)
+
+    @torch.no_grad()
+    def _follow(self, samples: Tensor, codes: Tensor) -> None:
+        """Counts move in every mode, codes in training mode; both over all processes."""
+        sums, sizes = _sums_per_code(samples, codes, len(self.counts))
+        if _is_distributed():
+            dist.all_reduce(sums)
+            dist.all_reduce(sizes)
+        self.counts.mul_(self.decay).add_(sizes, alpha=1 - self.decay)
+        if self.training:
+            means = _mean_directions(sums, sizes, self.codex.embeddings)
+            self.codex.embeddings.copy_(F.normalize(self.codex.embeddings.lerp(means, 1 - self.decay), dim=1))
+
+
+def _is_distributed() -> bool:
+    return dist.is_available() and dist.is_initialized()
