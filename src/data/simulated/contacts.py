@@ -11,7 +11,15 @@ import numpy as np
 from numpy.random import Generator
 
 from src.data.simulated.lexicon import SOURCES
-from src.data.simulated.noise import complex_normal, frequencies, log_normal, put_band, sinusoids, to_signal, unit_variance
+from src.data.simulated.noise import (
+    complex_normal,
+    frequencies,
+    log_normal,
+    put_band,
+    sinusoids,
+    to_signal,
+    unit_variance,
+)
 from src.data.simulated.speech import RATE_HZ, Effect, Sources
 from src.data.simulated.subjects import Subject
 

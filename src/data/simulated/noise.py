@@ -7,6 +7,7 @@ of length n of complex normal numbers z (E|z|^2 = 2) times a(f) * n / 2 / sqrt(s
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
@@ -19,7 +20,7 @@ def stream(seed: int, purpose: int, *key: int) -> Generator:
     return Generator(Philox(SeedSequence([seed, purpose, *key])))
 
 
-def log_normal(rng: Generator, deviation: float, shape: tuple[int, ...] | None = None):
+def log_normal(rng: Generator, deviation: float, shape: tuple[int, ...] | None = None) -> Any:
     """exp(deviation * N): a factor around 1."""
     return np.exp(deviation * rng.standard_normal(shape))
 
@@ -74,7 +75,7 @@ def sinusoids(hz: tuple[float, ...], samples: int, rate_hz: float) -> np.ndarray
 def _decimation_filter(factor: int) -> np.ndarray:
     from scipy.signal import firwin
 
-    return firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)).astype(np.float32)
+    return np.asarray(firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)), np.float32)  # pyright: ignore
 
 
 def decimate(signal: np.ndarray, factor: int) -> np.ndarray:

@@ -85,7 +85,8 @@ class SimulatedSEEG(BaseDataset):
         rng = stream(self.config.seed, STRETCH, subject, index)
         words, motifs = self._draw_strings(rng, seconds=10.0)
         signal = self._render(rng, subject, motifs, 10 * self.config.rate_hz, cue=False)
-        return self._recording(f"{subject_name(subject)}_stretch-{index:05d}", signal, {"words": words, "motifs": motifs})
+        name = f"sub-{subject_name(subject)}_stretch-{index:05d}"
+        return self._recording(name, signal, {"words": words, "motifs": motifs})
 
     def _draw_strings(self, rng: np.random.Generator, seconds: float) -> tuple[list, list[Spoken]]:
         words, motifs, time = [], [], rng.uniform(-0.5, 0.5)

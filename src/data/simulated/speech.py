@@ -56,7 +56,7 @@ def draw_string(rng: Generator, lexicon: Lexicon, motifs: tuple[int, ...], start
 
 
 class Sources:
-    """`power` (sources, 2 bands, samples): envelopes of high gamma; `evoked` (sources, samples): slow waves; no unit."""
+    """`power` (sources, 2 bands, samples), envelopes of high gamma, and `evoked` (sources, samples), slow waves."""
 
     def __init__(self, samples: int):
         self.power = np.zeros((SOURCES, 2, samples), np.float32)
