@@ -2,8 +2,9 @@
 
 One dealing algorithm serves shares and folds, single and multiple labels, with subjects and without: groups (all
 records of a subject; a record alone where its subject is unknown) are dealt one by one, those with rare labels and
-many records first, each to the part that lacks its labels most (iterative stratification, Sechidis et al. 2011,
-extended from records to groups).
+many records first, each to the part where it takes most from the sum over labels and parts of
+(records lacking)^2 / records wanted (iterative stratification, Sechidis et al. 2011, with groups in place of records
+and this chi-square in place of the largest lack, so that parts of unequal shares fill alike).
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def _deal_groups(content: np.ndarray, wanted: np.ndarray, rng: np.random.Generat
     part = np.full(len(content), -1)
     waiting = set(np.flatnonzero(wanted).tolist())  # parts that have no group yet
     for position, group in enumerate(order):
-        score = lacking @ (content[group] * weight)
-        score[wanted == 0] = -np.inf
+        taken = ((2 * lacking - content[group]) * content[group]) @ weight
+        score = np.where(wanted > 0, taken / np.maximum(wanted, 1e-12), -np.inf)
         if len(waiting) == len(order) - position:
             score[[index not in waiting for index in range(len(wanted))]] = -np.inf
         best = np.flatnonzero(score >= score.max() - 1e-12)

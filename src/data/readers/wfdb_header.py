@@ -7,7 +7,9 @@ ever opened: a header that names one, or promises more samples than its files ho
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from src.data.units import unit_name
@@ -89,14 +91,24 @@ def read_header(root: Path, record: str, nested: bool = False) -> Header:
 
 def inside(root: Path, name: str, record: str) -> Path:
     """`root / name`, which must exist and lie below `root`; links out of the folder are refused too."""
-    path = root / name
-    if Path(name).is_absolute() or ".." in Path(name).parts or "://" in name or "\0" in name:
+    if name.startswith("/") or ".." in name.split("/") or "://" in name or "\0" in name or "\\" in name:
         raise BadRecord(record, f"outside the data folder: {name}")
+    path = root / name
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        raise BadRecord(record, f"no such file: {name}") from None
+    linked = stat.S_ISLNK(kind) and not path.resolve().is_relative_to(root.resolve())
+    if linked or not _is_inside(root, path.parent):
+        raise BadRecord(record, f"outside the data folder: {name} is a link to {path.resolve()}")
     if not path.is_file():
         raise BadRecord(record, f"no such file: {name}")
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise BadRecord(record, f"outside the data folder: {name} is a link to {path.resolve()}")
     return path
+
+
+@lru_cache(maxsize=4096)
+def _is_inside(root: Path, folder: Path) -> bool:
+    return folder.resolve().is_relative_to(root.resolve())
 
 
 def _lines(path: Path, record: str) -> list[str]:
