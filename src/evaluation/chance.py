@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from src.data.signal import TargetSpec
+from src.evaluation.metrics import names
 
 
 def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
     """Chance beside each metric, for these labels.
 
-    Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy and exact
-    match, "present" for F1). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the median for MAE, the
-    mean else.
+    Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy, the commonest
+    set for exact match, "present" for F1). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the
+    median for MAE, the mean else.
     """
     labels = np.asarray(labels)
     if target.kind == "value":
@@ -22,7 +23,7 @@ def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
     if target.kind in ("classes", "tokens", "samples"):
         counted = labels[labels >= 0]
         chance = _classes(np.bincount(counted, minlength=target.outputs) / max(1, counted.size))
-        return chance if target.kind == "classes" else {k: v for k, v in chance.items() if k not in ("auroc", "auprc")}
+        return {name: chance[name] for name in names(target)}
     return {}
 
 

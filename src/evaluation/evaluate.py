@@ -56,7 +56,8 @@ class Evaluation:
         return known or [None] * self.target.outputs
 
 
-def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thresholds=None, seed: int = 0) -> Evaluation:
+def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thresholds=None,
+             seed: int = 0) -> Evaluation:
     """Scores with intervals and chance, by class, and calibration; `records` is the data set's whole table.
 
     The plain scores are those of `metrics.compute`: the numbers that training wrote for the same predictions.

@@ -70,26 +70,29 @@ def _cells(axes: Axes, share: np.ndarray, counts: np.ndarray | None) -> None:
             axes.text(column, row, f"{number:g}", ha="center", va="center", color=ink, fontsize=7.5)
 
 
-def curves_figure(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, rows: list[dict]) -> Figure:
+def curves_figures(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, rows: list[dict]) -> dict[str, Figure]:
     """ROC and precision-recall curves, one class against the rest; `rows` are those of `per_class`."""
-    drawable = [k for k, row in enumerate(rows) if np.isfinite(row["auroc"])]
-    ranked_by = one_against_rest(target, labels, scores)
-    points = {k: curves(*ranked_by[k]) for k in drawable}
+    sides = one_against_rest(target, labels, scores)
+    points = {k: curves(*sides[k]) for k, row in enumerate(rows) if np.isfinite(row["auroc"])}
+    styles = {metric: _curve_styles(sorted(points, key=lambda k: -rows[k][metric]), target.names, rows, metric)
+              for metric in ("auroc", "auprc")}
     with house_style():
-        figure = new_figure(8.6, 4.3)
-        sides = (("fpr", "tpr", "auroc"), ("recall", "precision", "auprc"))
-        for axes, (x, y, metric) in zip(figure.subplots(1, 2), sides):
-            ranked = sorted(drawable, key=lambda k: -rows[k][metric])
-            for k, style in _curve_styles(ranked, target.names, rows, metric).items():
-                axes.plot(points[k][x], points[k][y], drawstyle="steps-post" if y == "precision" else "default", **style)
-            if metric == "auroc":
-                axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1)
-            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-            axes.set_xlabel("1 - specificity" if metric == "auroc" else "recall (sensitivity)")
-            axes.set_ylabel("sensitivity" if metric == "auroc" else "precision")
-            axes.set_title("ROC" if metric == "auroc" else "Precision and recall", loc="left")
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, handlelength=1.6, title=metric.upper())
-    return figure
+        roc, axes = _square("1 - specificity", "sensitivity")
+        for k, style in styles["auroc"].items():
+            axes.plot(points[k]["fpr"], points[k]["tpr"], **style)
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1)
+        axes.legend(loc="lower right", title="AUROC", handlelength=1.4)
+        precision, axes = _square("recall (sensitivity)", "precision")
+        for k, style in styles["auprc"].items():
+            axes.plot(points[k]["recall"], points[k]["precision"], drawstyle="steps-pre", **style)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, handlelength=1.4, title="AUPRC")
+    return {"roc": roc, "precision_recall": precision}
+
+
+def _square(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = new_figure(4.4, 4.9 if y == "precision" else 4.2)
+    axes = figure.add_subplot(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel=x, ylabel=y)
+    return figure, axes
 
 
 def _curve_styles(ranked: list[int], names: tuple[str, ...], rows: list[dict], metric: str) -> dict[int, dict]:

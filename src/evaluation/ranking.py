@@ -39,9 +39,10 @@ def areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple
 def curves(positive: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
     """Points to draw: false and true positive rates, recall and precision, from the strictest threshold on."""
     true, false = (side[:, 0] for side in sweep(positive, score, np.ones((len(score), 1))))
+    precision = true / (true + false)
     return {
         "fpr": np.append(0.0, false / false[-1]),
         "tpr": np.append(0.0, true / true[-1]),
         "recall": np.append(0.0, true / true[-1]),
-        "precision": np.append(1.0, true / (true + false)),
+        "precision": np.append(precision[0], precision),
     }

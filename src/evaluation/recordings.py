@@ -32,7 +32,8 @@ class Example:
     why: str
 
 
-def choose_examples(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresholds=None, each: int = 2) -> list[Example]:
+def choose_examples(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresholds=None,
+                    each: int = 2) -> list[Example]:
     """The surest right and wrong predictions and the least sure ones of classes (n, K) or labels (n, K)."""
     if target.kind not in ("classes", "multilabel"):
         return []
@@ -61,28 +62,31 @@ def recording_figure(signal: np.ndarray, spec: SignalSpec) -> Figure:
 
 
 def _ecg_paper(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figure:
-    seconds, gap_mv = signal.shape[1] / spec.rate_hz, 1.5
+    seconds, margin_s, gap_mv = signal.shape[1] / spec.rate_hz, 0.5, 1.5
     height_mv = gap_mv * len(signal) + 1.5
-    width = max(5.0, seconds * 25 * MM)
-    figure = new_figure(width, height_mv * 10 * MM * width / (seconds * 25 * MM))
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, seconds), ylim=(-height_mv + 0.75, 0.75))
+    width = max(5.0, (seconds + margin_s) * 25 * MM)
+    figure = new_figure(width, height_mv * 10 * MM * width / ((seconds + margin_s) * 25 * MM))
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-margin_s, seconds), ylim=(-height_mv + 0.75, 0.75))
     axes.set_facecolor("#fffafa")
-    _squares(axes, seconds, height_mv)
+    _squares(axes, -margin_s, seconds, height_mv)
     for k, (trace, name) in enumerate(zip(signal, names)):
         base = -gap_mv * (k + 0.5)
         times, values = thinned(trace - np.median(trace), spec.rate_hz)
         axes.plot(times, values + base, color="#161616", linewidth=0.8)
-        axes.text(0.05, base + 0.35, name, color="#161616", fontsize=9, fontweight="bold")
+        axes.text(0.1 - margin_s, base + 0.1, name, color="#161616", fontsize=9, fontweight="bold")
     axes.text(seconds - 0.05, -height_mv + 0.85, "25 mm/s   10 mm/mV", color="#161616", ha="right", fontsize=8)
     return figure
 
 
-def _squares(axes: Axes, seconds: float, height_mv: float) -> None:
+def _squares(axes: Axes, start_s: float, end_s: float, height_mv: float) -> None:
     """The paper's grid: 1 mm thin, 5 mm thick."""
     top, bottom = 0.75, -height_mv + 0.75
-    for step_s, step_mv, width in ((0.04, 0.1, 0.3), (0.2, 0.5, 0.8)):
-        axes.vlines(np.arange(0, seconds + 1e-9, step_s), bottom, top, color="#f0b4b4", linewidth=width, zorder=0)
-        axes.hlines(np.arange(top, bottom - 1e-9, -step_mv), 0, seconds, color="#f0b4b4", linewidth=width, zorder=0)
+    for step_s, step_mv, colour, width in ((0.04, 0.1, "#fbe6e6", 0.4), (0.2, 0.5, "#f3c4c4", 0.6)):
+        look = {"color": colour, "linewidth": width, "zorder": 0}
+        axes.vlines(np.arange(0, end_s + 1e-9, step_s), bottom, top, **look)
+        axes.vlines(np.arange(0, start_s - 1e-9, -step_s), bottom, top, **look)
+        axes.hlines(np.arange(top, bottom - 1e-9, -step_mv), start_s, end_s, **look)
     axes.set_axis_off()
     axes.grid(visible=False)
     axes.add_patch(_ground(axes))
@@ -102,12 +106,14 @@ def _rows(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figur
     figure = new_figure(8.0, 0.9 + 0.36 * len(signal))
     axes = figure.add_subplot()
     for k, trace in enumerate(signal):
-        times, values = thinned(trace, spec.rate_hz)
+        times, values = thinned(np.clip(trace, -2 * gap, 2 * gap), spec.rate_hz)
         axes.plot(times, values - gap * k, color="#161616", linewidth=0.7)
     axes.plot([seconds * 1.015] * 2, [-gap, 0], color="#d55e00", linewidth=2.5, solid_capstyle="butt", clip_on=False)
     axes.text(seconds * 1.025, -gap / 2, f"{gap:g} {spec.unit}", color="#d55e00", va="center", fontsize=8)
     axes.set_yticks([-gap * k for k in range(len(signal))], names, fontsize=8)
-    axes.set(xlim=(0, seconds), ylim=(-gap * (len(signal) - 0.2), gap * 0.8), xlabel="seconds")
+    top, bottom = float(signal[0].max()), float(signal[-1].min())
+    axes.set(xlim=(0, seconds), xlabel="seconds")
+    axes.set_ylim(gap * (1 - len(signal)) - np.clip(-bottom, 0.6 * gap, 2.1 * gap), np.clip(top, 0.6 * gap, 2.1 * gap))
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -70,8 +70,8 @@ def render(evaluation: Evaluation, story: Story, pictures: dict[str, Figure]) ->
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"number": words.number, "interval": words.interval_words}
-    drawn = {name: Markup(to_svg(figure, name)) for name, figure in pictures.items()}  # noqa: S704  our own drawing
-    extra = [(part, Markup(to_svg(part.figure, f"section{place}")) if part.figure else "")  # noqa: S704
+    drawn = {name: Markup(to_svg(figure, name)) for name, figure in pictures.items()}
+    extra = [(part, Markup(to_svg(part.figure, f"section{place}")) if part.figure else "")
              for place, part in enumerate(story.sections)]
     return environment.get_template("template.html").render(
         evaluation=evaluation, story=story, pictures=drawn, sections=extra, words=words,
@@ -88,7 +88,8 @@ def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _score_row(evaluation: Evaluation, name: str) -> dict[str, Any]:
     interval, chance, value = evaluation.interval(name), evaluation.chance.get(name), evaluation.scores[name]
-    row = {"name": name, "title": words.TITLES[name], "value": value, "interval": interval, "chance": chance, "scale": None}
+    row: dict[str, Any] = {"title": words.TITLES[name], "value": value, "interval": interval, "chance": chance,
+                           "scale": None}
     if direction(name) == "max" and name not in ("r2", "pearson") and interval and chance is not None:
         row["scale"] = {"low": 100 * interval.low, "width": 100 * (interval.high - interval.low),
                         "value": 100 * value, "chance": 100 * chance}

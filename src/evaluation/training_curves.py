@@ -7,33 +7,39 @@ from typing import TYPE_CHECKING
 from src.evaluation.style import BLUE, COLOURS, MUTED, ORANGE, house_style, new_figure, shortened
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MARKS = ("-", "--", "-.", ":")
 
 
-def training_figure(epochs: list[dict]) -> Figure | None:
-    """Losses and the monitored metric by epoch from a run's epoch rows; None where there are none."""
+def training_figures(epochs: list[dict]) -> dict[str, Figure]:
+    """Losses, and the monitored metric, by epoch from a run's epoch rows; empty where nothing was written."""
     losses = {"train": curve(epochs, "train", "loss"), "validation": curve(epochs, "val", "loss")}
-    name = next((row["monitor"]["name"] for row in reversed(epochs) if row.get("monitor")), "")
     monitor = curve(epochs, "monitor", "value")
-    if not any(losses.values()):
-        return None
+    pictures = {}
     with house_style():
-        figure = new_figure(8.6, 3.2)
-        left, right = figure.subplots(1, 2)
-        for colour, (label, points) in zip((BLUE, ORANGE), losses.items()):
-            if points:
-                left.plot(*zip(*points), marker=".", color=colour, label=label)
-        left.legend()
-        left.set(xlabel="epoch", title="Loss")
-        right.plot(*zip(*monitor), marker=".", color=BLUE) if monitor else right.set_visible(False)
-        best = [row for row in epochs if (row.get("monitor") or {}).get("is_best")]
-        if best:
-            right.plot(best[-1]["epoch"], best[-1]["monitor"]["value"], "o", color=ORANGE, label="best, kept")
-            right.legend()
-        right.set(xlabel="epoch", title=f"Validation {name}")
-    return figure
+        if any(losses.values()):
+            pictures["training_loss"], axes = _by_epoch("loss")
+            for colour, (label, points) in zip((BLUE, ORANGE), losses.items()):
+                if points:
+                    axes.plot(*zip(*points), marker=".", color=colour, label=label)
+            axes.legend()
+        if monitor:
+            pictures["training_metric"], axes = _by_epoch(f"validation {_monitored(epochs)}")
+            axes.plot(*zip(*monitor), marker=".", color=BLUE)
+            kept = [row for row in epochs if (row.get("monitor") or {}).get("is_best")][-1:]
+            for row in kept:
+                axes.plot(row["epoch"], row["monitor"]["value"], "o", color=ORANGE, label="best, kept")
+                axes.legend()
+    return pictures
+
+
+def _by_epoch(title: str) -> tuple[Figure, Axes]:
+    figure = new_figure(4.4, 3.2)
+    axes = figure.add_subplot(xlabel="epoch", ylabel=title)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure, axes
 
 
 def curve(epochs: list[dict], part: str, metric: str) -> list[tuple[float, float]]:
@@ -44,6 +50,7 @@ def curve(epochs: list[dict], part: str, metric: str) -> list[tuple[float, float
 
 def comparison_figure(groups: dict[str, list[list[dict]]]) -> Figure:
     """Curves of several runs: group name -> the epoch rows of its runs. Runs of one group share a colour."""
+    monitored = _monitored([row for runs in groups.values() for epochs in runs for row in epochs])
     with house_style():
         figure = new_figure(9.0, 4.0)
         panels = figure.subplots(1, 3)
@@ -56,8 +63,9 @@ def comparison_figure(groups: dict[str, list[list[dict]]]) -> Figure:
                     points = curve(epochs, *shown)
                     dots = "." if len(points) < 30 else ""
                     axes.plot(*(zip(*points) if points else ([], [])), label=label, marker=dots, **look)
-        for axes, title in zip(panels, ("Training loss", "Validation loss", _monitored(groups))):
+        for axes, title in zip(panels, ("Training loss", "Validation loss", f"Validation {monitored}")):
             axes.set(xlabel="epoch", title=title)
+            axes.xaxis.get_major_locator().set_params(integer=True)
             if not any(len(line.get_xdata()) for line in axes.lines):
                 axes.text(0.5, 0.5, "nothing yet", transform=axes.transAxes, ha="center", color=MUTED)
         handles, labels = panels[0].get_legend_handles_labels()
@@ -65,7 +73,6 @@ def comparison_figure(groups: dict[str, list[list[dict]]]) -> Figure:
     return figure
 
 
-def _monitored(groups: dict[str, list[list[dict]]]) -> str:
-    rows = [row for runs in groups.values() for epochs in runs for row in epochs]
-    names = {row["monitor"]["name"] for row in rows if row.get("monitor")}
-    return f"Validation {names.pop()}" if len(names) == 1 else "Monitored metric"
+def _monitored(epochs: list[dict]) -> str:
+    names = {row["monitor"]["name"] for row in epochs if row.get("monitor")}
+    return names.pop() if len(names) == 1 else "monitored metric"

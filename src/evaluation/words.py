@@ -9,10 +9,19 @@ from src.evaluation.intervals import Interval
 from src.evaluation.metrics import direction
 
 TITLES = {
-    "accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "f1_macro": "F1 (macro)", "f1_micro": "F1 (micro)",
-    "f1_weighted": "F1 (weighted)", "auroc": "AUROC (macro)", "auprc": "AUPRC (macro)", "exact_match": "All labels right",
-    "mae": "Mean absolute error", "rmse": "Root mean squared error", "r2": "R²", "pearson": "Pearson's r",
-}  # fmt: skip
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "f1_macro": "F1 (macro)",
+    "f1_micro": "F1 (micro)",
+    "f1_weighted": "F1 (weighted)",
+    "auroc": "AUROC (macro)",
+    "auprc": "AUPRC (macro)",
+    "exact_match": "All labels right",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean squared error",
+    "r2": "R²",
+    "pearson": "Pearson's r",
+}
 GOOD_RANKING = 0.8  # AUROC that Hosmer and Lemeshow call excellent; used for the verdict on labels only
 
 
@@ -82,7 +91,10 @@ def how_chance(evaluation: Evaluation) -> str:
         return ""
     if evaluation.target.kind == "value":
         return "Chance: always the mean (MAE: the median) of these records."
-    answer = "the commoner answer for every label" if evaluation.target.kind == "multilabel" else "the most frequent class"
+    if evaluation.target.kind == "multilabel":
+        answer = "the best constant answer to every label"
+    else:
+        answer = "the most frequent class"
     return f"Chance: always {answer}; 0.5 for AUROC, the prevalence for AUPRC."
 
 

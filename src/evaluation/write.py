@@ -17,7 +17,7 @@ from src.evaluation.evaluate import Evaluation, confusion, label_counts
 from src.evaluation.predictions import probabilities
 from src.evaluation.report import Story, render
 from src.evaluation.style import save_png
-from src.evaluation.training_curves import training_figure
+from src.evaluation.training_curves import training_figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,8 @@ def results(evaluation: Evaluation, story: Story) -> dict[str, Any]:
 
 def _class_intervals(evaluation: Evaluation, k: int) -> dict[str, list[float] | None]:
     by_class = evaluation.intervals.by_class if evaluation.intervals else {}
-    return {f"{name}_interval": [part[k].low, part[k].high] if part[k] else None for name, part in sorted(by_class.items())}
+    parts = {name: by_class[name][k] for name in sorted(by_class)}
+    return {f"{name}_interval": [part.low, part.high] if part else None for name, part in parts.items()}
 
 
 def _json_ready(value: Any) -> Any:
@@ -85,21 +86,28 @@ def write_predictions(evaluation: Evaluation, path: Path) -> None:
 
 def _columns(evaluation: Evaluation) -> dict[str, list]:
     """Column name -> its cells; truth is left out where the data carry none."""
-    kind, names, labels = evaluation.target.kind, evaluation.target.names, evaluation.predictions.labels
-    columns: dict[str, list] = {"record": evaluation.records.record.tolist(), "subject": evaluation.records.subject.tolist()}
+    kind, names, found = evaluation.target.kind, evaluation.target.names, evaluation.predictions
+    records = evaluation.records
+    columns: dict[str, list] = {"record": records.record.tolist(), "subject": records.subject.tolist()}
     if kind == "value":
-        for k, name in enumerate(names):
-            if labels is not None:
-                columns[f"label:{name}"] = _short(labels.reshape(len(labels), -1)[:, k])
-            columns[f"prediction:{name}"] = _short(evaluation.predictions.scores.reshape(len(columns["record"]), -1)[:, k])
+        for part, table in (("label", found.labels), ("prediction", found.scores)):
+            if table is not None:
+                columns |= {f"{part}:{name}": _short(table.reshape(len(table), -1)[:, k]) for k, name in enumerate(names)}
     if kind in ("classes", "multilabel"):
-        say = (lambda row: names[row]) if kind == "classes" else (lambda row: ";".join(np.array(names)[row > 0]))
-        if labels is not None:
-            columns["label"] = [say(row) for row in labels]
-        columns["prediction"] = [say(row) for row in evaluation.decisions]
-        chances = probabilities(kind, evaluation.predictions.scores)
+        if found.labels is not None:
+            columns["label"] = [_said(evaluation, row) for row in found.labels]
+        columns["prediction"] = [_said(evaluation, row) for row in evaluation.decisions]
+        chances = probabilities(kind, found.scores)
         columns |= {f"p:{name}": _short(chances[:, k]) for k, name in enumerate(names)}
     return columns
+
+
+def _said(evaluation: Evaluation, answer: Any) -> str:
+    """The class; or the labels, joined with ';'."""
+    names = evaluation.target.names
+    if evaluation.target.kind == "classes":
+        return names[int(answer)]
+    return ";".join(name for name, there in zip(names, answer) if there)
 
 
 def _short(values: np.ndarray) -> list[str]:
@@ -108,15 +116,12 @@ def _short(values: np.ndarray) -> list[str]:
 
 def draw(evaluation: Evaluation, epochs: list[dict]) -> dict[str, Figure]:
     """File name -> picture, as far as the target and the labels allow."""
-    pictures: dict[str, Figure] = {}
+    pictures = training_figures(epochs)
     target, labels, scores = evaluation.target, evaluation.predictions.labels, evaluation.predictions.scores
-    training = training_figure(epochs)
-    if training is not None:
-        pictures["training"] = training
     if not evaluation.scores or labels is None:
         return pictures
     if target.kind == "value":
-        pictures["values"] = figures.values_figure(target.names, labels.reshape(scores.shape), scores)
+        pictures["predicted_vs_true"] = figures.values_figure(target.names, labels.reshape(scores.shape), scores)
         return pictures
     if target.kind == "multilabel":
         pictures["confusion"] = figures.label_counts_figure(label_counts(evaluation), target.names)
@@ -124,7 +129,7 @@ def draw(evaluation: Evaluation, epochs: list[dict]) -> dict[str, Figure]:
         pictures["confusion"] = figures.confusion_figure(confusion(evaluation), target.names)
     pictures["f1"] = figures.f1_figure(evaluation.by_class, evaluation.class_intervals("f1"))
     if any(math.isfinite(row.get("auroc", math.nan)) for row in evaluation.by_class):
-        pictures["roc_pr"] = figures.curves_figure(target, labels, scores, evaluation.by_class)
+        pictures |= figures.curves_figures(target, labels, scores, evaluation.by_class)
     if evaluation.calibration:
         pictures["reliability"] = figures.reliability_figure(evaluation.calibration)
     return pictures
