@@ -3,6 +3,8 @@
 Everything else is our fault and keeps its traceback (exit code 1).
 """
 
+from __future__ import annotations
+
 OK, FAULT, USER, DIVERGED, STOPPED, ABORTED = 0, 1, 2, 3, 75, 130
 
 
@@ -34,6 +36,11 @@ class Diverged(UserError):
     """The loss or the gradients are no longer finite; exit code 3."""
 
     exit_code = DIVERGED
+    batch = None  # the batch at which it was seen
+
+    def with_batch(self, batch) -> Diverged:
+        self.batch = batch
+        return self
 
 
 class StoppedBySignal(Exception):

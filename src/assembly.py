@@ -1,0 +1,230 @@
+"""From settings to the parts of a run: data, model, trainer; and back from a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src import config, options, registry
+from src.data.open import open_dataset
+from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input, prepare
+from src.data.signal import SignalSpec, TargetSpec
+from src.door import NothingToDo
+from src.errors import UserError
+from src.trainer import checkpoint, distributed, random_state, run_folder, run_state
+
+
+def data_of_run(args: Any) -> RunData:
+    """The data of a run to start, or of the one to go on with: its split, its normaliser."""
+    if not args.resume:
+        return build_data(args)
+    path = Path(args.resume)
+    state, found, _ = checkpoint.read_last(path) if path.is_dir() else (checkpoint.read(path), path, "")
+    return build_data(args, found.parent / SPLITS, state.get("normalizer"))
+
+
+def build_data(args: Any, splits: Path | None = None, normalizer: dict[str, Any] | None = None) -> RunData:
+    """Open the data set that the flags name, split it, fit its normaliser."""
+    dataset = open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record)
+    return prepare(dataset, args, splits=splits, normalizer=normalizer)
+
+
+def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int = 1, stored: dict | None = None):
+    """The model that the flags name, for these signals and targets; `stored` is a checkpoint's configuration of it."""
+    row = registry.model_row(args.model)
+    if target.kind not in row.kinds:
+        raise UserError(f"--model {args.model}: learns {' or '.join(row.kinds)}; the labels of these data are "
+                        f"{target.kind}", f"models that fit: {', '.join(models_for(target)) or 'none'}")
+    model_class = registry.load(row.model)
+    if stored is not None:
+        settings = options.from_dict(model_class.Config, stored, "hyperparameter")
+    else:
+        settings = options.build(model_class.Config, hyperparameters(args, row, model_class, subjects), "hyperparameter")
+    random_state.seed_all(random_state.derive(args.seed, "model"))
+    model = model_class.from_spec(settings, spec, target)
+    model.config = settings if not hasattr(model, "config") else model.config
+    return model
+
+
+def models_for(target: TargetSpec) -> list[str]:
+    return [name for name, row in registry.MODELS.items() if target.kind in row.kinds]
+
+
+def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
+    """Weakest first: what the data say, --preset, --dropout, --model_args."""
+    known = options.leaves(model_class.Config)
+    values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
+    if args.preset:
+        values |= row.presets[args.preset]
+    if args.dropout is not None:
+        dropouts = {key: args.dropout for key, kind in known.items() if key.endswith("dropout") and kind is float}
+        if not dropouts:
+            raise UserError(f"--dropout: {args.model} has no dropout", f"its hyperparameters: {', '.join(known)}")
+        values |= dropouts
+    return values | key_values(args.model_args)
+
+
+def key_values(words: list[str]) -> dict[str, str]:
+    """["a=1", "b.c=2"] -> {"a": "1", "b.c": "2"}."""
+    wrong = [word for word in words if "=" not in word]
+    if wrong:
+        raise UserError(f"{wrong[0]!r}: key=value is expected", "for instance --model_args width=64 dropout=0.1")
+    return dict(word.split("=", 1) for word in words)
+
+
+def build_trainer(args: Any, model, data: RunData):
+    """The model's trainer with its loaders; of several processes each gets its own share."""
+    world = distributed.join(args.device)
+    device = distributed.choose_device(args.device, world)
+    shared = {"rank": world.rank, "world": world.size, "num_workers": workers(args, device.type),
+              "pin_memory": device.type == "cuda"}
+    train = data.loader("train", args.batch_size, train=True, balanced=args.balanced_sampling, **shared)
+    val_size = args.val_batch_size or args.batch_size
+    valid = data.loader("valid", val_size, **shared) if len(data.rows.get("valid", ())) else None
+    test = data.loader("test", args.test_batch_size or val_size, **shared) if len(data.rows.get("test", ())) else None
+    return registry.load(registry.model_row(args.model).trainer)(model, args, train, valid, test, data=data)
+
+
+def workers(args: Any, device: str) -> int:
+    """Processes that prepare batches: as asked, else none beside a CPU and up to 8 beside a GPU."""
+    if args.num_workers is not None:
+        return args.num_workers
+    return min(8, max((os.cpu_count() or 1) - 1, 0)) if device == "cuda" else 0
+
+
+# ------------------------------------------------------------------------------------ from a checkpoint
+@dataclass
+class Restored:
+    """What `test.py` works with. `folder` is the run's, None where the weights lie elsewhere."""
+
+    args: argparse.Namespace
+    checkpoint: dict[str, Any]
+    data: RunData
+    model: Any
+    trainer: Any
+    folder: Path | None
+    weights: Path
+
+    def loader(self, subset: str):
+        """As validation and test ran in training, so that scores are the same to the last bit."""
+        size = self.args.test_batch_size or self.args.val_batch_size or self.args.batch_size
+        if subset == "valid":
+            size = self.args.val_batch_size or self.args.batch_size
+        return self.data.loader(subset, size, num_workers=workers(self.args, self.trainer.device.type))
+
+
+def restore(args: Any) -> Restored:
+    """Model, data and trainer behind --weights; --dataset or --data_path put other data in place of the run's own."""
+    path = checkpoint.find_weights(args.weights, "checkpoints")
+    state = checkpoint.read(path)
+    if state.get("model_name") is None or state.get("signal_spec") is None:
+        raise UserError(f"{path}: written by a script without a registered model and data",
+                        "load it with trainer.load_checkpoint in that script")
+    saved = config.complete(argparse.Namespace(**state["args"]))
+    spec, target = SignalSpec.from_dict(state["signal_spec"]), TargetSpec.from_dict(state["target_spec"])
+    folder = path.parent if (path.parent / "config.json").exists() else None
+    merged = _merge(saved, args)
+    data = _new_data(merged, state, spec, target) if _names_new_data(args) else _own_data(merged, state, folder)
+    check_same_input(spec, data.spec)
+    model = build_model(merged, spec, target, stored=state["model_config"])
+    model.weights_loaded = True
+    trainer = registry.load(registry.model_row(merged.model).trainer)(model, merged, data=data)
+    run_state.use_for_inference(trainer, state)
+    return Restored(merged, state, data, model, trainer, folder, path)
+
+
+def _names_new_data(args: Any) -> bool:
+    return args.data_path is not None or args.dataset is not None
+
+
+def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
+    """The run's settings, with what the test command itself was given; --batch_size there means every batch."""
+    merged = argparse.Namespace(**vars(saved))
+    given = {name for name, source in args.sources.items() if source in ("command line", "file")}
+    for name in given - {"weights", "subset", "output_dir", "config"}:
+        setattr(merged, name, getattr(args, name))
+    if "batch_size" in given:
+        merged.val_batch_size = merged.test_batch_size = args.batch_size
+    if "limit" not in given and _names_new_data(args):
+        merged.limit = None
+    if _names_new_data(args):
+        merged.dataset, merged.data_path, merged.dataset_args = args.dataset, args.data_path, list(args.dataset_args)
+    merged.resume, merged.use_multigpu = None, False
+    return merged
+
+
+def _own_data(args: Any, state: dict[str, Any], folder: Path | None) -> RunData:
+    data = build_data(args, folder / SPLITS if folder else None, state["normalizer"])
+    if data.digest() != state["splits_digest"] and args.limit == state["args"].get("limit"):
+        raise UserError("the split of these data is not the one that these weights were trained with: records changed",
+                        "name the data to test on with --data_path, or test from the run folder with its splits.json")
+    return data
+
+
+def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: TargetSpec) -> RunData:
+    """Data that the weights have not seen, brought to their channels, rate, unit, window and class order."""
+    from src.data.open import recognise
+
+    args.dataset = args.dataset or recognise(args.data_path)
+    known = options.leaves(registry.load(registry.dataset_row(args.dataset).dataset).Config)
+    wanted = {"resample_hz": spec.rate_hz, "window_s": spec.seconds, "to_unit": spec.unit, "channels": spec.channels,
+              "classes": target.names, "target": target.kind}
+    values = {key: value for key, value in wanted.items() if key in known} | key_values(args.dataset_args)
+    dataset = open_dataset(args.dataset, args.data_path, values, args.on_bad_record)
+    if dataset.target.names != target.names or dataset.target.kind != target.kind:
+        raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
+                        f"{dataset.target.kind} {', '.join(dataset.target.names)}", "use the names of the training data")
+    return as_test_part(dataset, args, state["normalizer"])
+
+
+def init_from(model, where: str) -> list[str]:
+    """Start from weights of a run or file: what fits by name and shape is taken, and what was not is reported."""
+    state = checkpoint.read(checkpoint.find_weights(where))["model"]
+    own = model.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model")
+    model.init_weights()
+    model.weights_loaded = True
+    model.load_state_dict(fitting, strict=False)
+    rest = {"missing (drawn anew)": [name for name in own if name not in state],
+            "unexpected (ignored)": [name for name in state if name not in own],
+            "of another shape (drawn anew)": [n for n in state if n in own and own[n].shape != state[n].shape]}
+    lines = [f"{len(fitting)} of {len(own)} tensors from {where}"]
+    return lines + [f"{len(names)} {what}: {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
+                    for what, names in rest.items() if names]
+
+
+# ------------------------------------------------------------------------------------------- resuming
+def resumed_args(args: Any) -> tuple[Any, list[str]]:
+    """The settings of the run to go on with, and lines that say what of the command line does not count and why.
+
+    What may change from here on is how a run is watched and where it computes, not what it computes.
+    """
+    if args.resume == "auto":
+        folder, finished = run_folder.find_for_resume(args)
+        if finished:
+            raise NothingToDo(f"{folder}: this run is finished already")
+        if folder is None:
+            args.resume = None
+            return args, ["--resume auto: no unfinished run of these settings; starting a new one"]
+        args.resume = str(folder)
+    folder = Path(args.resume) if Path(args.resume).is_dir() else Path(args.resume).parent
+    if not Path(args.resume).exists():
+        raise UserError(f"--resume {args.resume}: no such file or folder", "python train.py --resume auto, or a run folder")
+    saved = config.complete(argparse.Namespace(**run_folder.read_config(folder)))
+    notes = []
+    for name, source in args.sources.items():
+        value, was = getattr(args, name), getattr(saved, name, None)
+        if source != "command line" or value == was or name in ("resume", "config"):
+            continue
+        if name in run_folder.IGNORED_IN_COMPARISON or name in ("save_freq", "save_steps", "keep_checkpoint_max"):
+            setattr(saved, name, value)
+        elif name not in ("experiment_name",):
+            notes.append(f"--{name} {value}: the run's {was} counts, since a resumed run is the same run; "
+                         f"to start anew from its weights: --init_from {folder}")
+    saved.resume, saved.sources = args.resume, args.sources
+    return saved, notes

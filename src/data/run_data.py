@@ -1,0 +1,120 @@
+"""The data of one run: a data set, which records train, validate and test, the fitted normaliser, the augmentation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.data.control import permute_labels, with_noise
+from src.data.dataset import BaseDataset
+from src.data.loaders import SignalLoader, make_loader
+from src.data.normalize import Normalizer
+from src.data.signal import SignalSpec, TargetSpec
+from src.data.splits import load_splits, save_splits, split
+from src.data.transforms import Transform, parse_augmentation
+from src.errors import UserError
+
+SPLITS = "splits.json"
+
+
+@dataclass
+class RunData:
+    """`rows`: part -> rows of `dataset.records`; `name`, `args` and `path` are how the data set was opened."""
+
+    dataset: BaseDataset
+    rows: dict[str, np.ndarray]
+    normalizer: Normalizer
+    transforms: Sequence[Transform]
+    seed: int
+    name: str
+    dataset_args: list[str]
+    path: str | None
+
+    @property
+    def target(self) -> TargetSpec:
+        return self.dataset.target
+
+    @property
+    def spec(self) -> SignalSpec:
+        """What a model sees, normalisation included."""
+        return self.dataset.spec.with_steps(self.normalizer.describe())
+
+    def loader(self, subset: str, batch_size: int, *, train: bool = False, balanced: bool = False,
+               num_workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False) -> SignalLoader:
+        """Batches of one part; UserError names the parts that there are."""
+        rows = self.rows.get(subset)
+        if rows is None or len(rows) == 0:
+            there = ", ".join(f"{name} ({len(found)})" for name, found in self.rows.items() if len(found))
+            raise UserError(f"--subset {subset}: these data have no such part", f"they have: {there}")
+        return make_loader(self.dataset, rows, batch_size=batch_size, train=train, seed=self.seed,
+                           normalizer=self.normalizer, transforms=self.transforms if train else (), balanced=balanced,
+                           num_workers=num_workers, rank=rank, world=world, pin_memory=pin_memory)
+
+    def save(self, folder: Path) -> None:
+        save_splits(folder / SPLITS, self.dataset.records, self.rows)
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint carries about its data, as plain values."""
+        return {"signal_spec": self.spec.to_dict(), "target_spec": self.target.to_dict(),
+                "normalizer": self.normalizer.state_dict(), "splits_digest": self.digest(),
+                "subjects": len(self.dataset.subjects)}
+
+    def digest(self) -> str:
+        """Of the split by record names: testing refuses a split that is not the one trained with."""
+        found = hashlib.blake2b(digest_size=16)
+        for part in sorted(self.rows):
+            names = sorted(self.dataset.records.record[self.rows[part]].tolist())
+            found.update("\n".join([part, *names, ""]).encode())
+        return found.hexdigest()
+
+
+def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
+            normalizer: dict[str, Any] | None = None) -> RunData:
+    """Split (or take `splits`, a run's file), then fit the normaliser on the training part (or take its stored state)."""
+    if splits is not None and splits.exists():
+        rows = load_splits(splits, dataset.records)
+    else:
+        rows = split(dataset.records, ratio=args.split_ratio, fold=args.fold, folds=args.folds, seed=args.seed)
+        rows = {part: _limited(found, args.limit, args.seed) for part, found in rows.items()}
+        if args.overfit_batches:
+            few = rows["train"][: args.overfit_batches * args.batch_size]
+            rows = {"train": few, "valid": few, "test": rows["test"]}
+    if args.control == "permute_labels":
+        dataset = permute_labels(dataset, rows["train"], args.seed)
+    elif args.control == "noise":
+        dataset = with_noise(dataset, args.seed)
+    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation)
+    fitted = Normalizer.from_state(normalizer) if normalizer else Normalizer.fit(args.normalize, dataset, rows["train"])
+    return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path)
+
+
+def as_test_part(dataset: BaseDataset, args: Any, normalizer: dict[str, Any]) -> RunData:
+    """New data for trained weights: their own parts where they have them, else everything is the test part."""
+    everything = np.arange(len(dataset))
+    subset = dataset.records.subset
+    rows = {name: everything[subset == name] for name in dataset.subsets} or {"test": everything}
+    rows = {part: _limited(found, args.limit, args.seed) for part, found in rows.items()}
+    return RunData(dataset, rows, Normalizer.from_state(normalizer), (), args.seed, args.dataset,
+                   list(args.dataset_args), args.data_path)
+
+
+def _limited(rows: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
+    """At most `limit` rows, drawn by the seed and kept in order."""
+    if limit is None or len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:limit])
+
+
+def check_same_input(expected: SignalSpec, found: SignalSpec) -> None:
+    """UserError unless data of `found` can go into a model made for `expected`."""
+    same = (len(expected.channels) == len(found.channels) and expected.samples == found.samples
+            and abs(expected.rate_hz - found.rate_hz) < 1e-6 and expected.unit == found.unit)
+    if not same:
+        raise UserError(f"these weights expect {replace(expected, steps=())}; these data have {found}",
+                        "other channels cannot be made up; rate, unit and window of recorded data are converted "
+                        "where --dataset_args allow it")

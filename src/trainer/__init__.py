@@ -1,0 +1,5 @@
+"""The life of a run: stepping, precision, schedules, checkpoints, display. Knows no command line and no model family.
+
+`base_trainer.py` is the whole story; `main_trainer.py` is classification and the file to edit. Nothing here reads
+recordings or draws reports.
+"""

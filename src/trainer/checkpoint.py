@@ -1,0 +1,161 @@
+"""Checkpoints: one file, written atomically, that `torch.load(weights_only=True)` opens and whose bytes are checked.
+
+A file is written beside its place, fsynced, its directory of entries read back, and renamed; the folder is fsynced; the one before stays as
+`last.previous.pth`. torch.load accepts a flipped bit, so the checksum of every entry (the CRC-32 of the zip archive
+that a checkpoint is) is verified before a resume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from src.errors import UserError
+
+FORMAT = 1
+LAST, PREVIOUS, BEST = "last.pth", "last.previous.pth", "best_model.pth"
+NUMBERED = re.compile(r"checkpoint-(\d+)\.pth")
+
+
+def write(state: dict[str, Any], path: Path, *, also: tuple[Path, ...] = (), keep_previous: bool = False) -> None:
+    """Write `state` to `path`; `also` are further names of the same bytes (hard links), set before `path` itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            torch.save({"format": FORMAT, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        with zipfile.ZipFile(temporary) as archive:  # a short write that nobody reported shows here
+            archive.infolist()
+        for other in also:
+            _name_too(temporary, other)
+        if keep_previous and path.exists():
+            _name_too(path, path.with_name(PREVIOUS))
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_too(existing: Path, name: Path) -> None:
+    """`name` becomes the bytes of `existing`, at once: by hard link, or by copy where the file system has none."""
+    temporary = name.with_name(f".{name.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(existing, temporary)
+    except OSError:
+        import shutil
+
+        shutil.copyfile(existing, temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+    os.replace(temporary, name)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot open a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
+    """A checkpoint of ours on the CPU. UserError for anything else; nothing in the file is ever executed."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: a folder, a checkpoint file is expected")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: {_what_it_is(path)}, not a checkpoint of vagus", "nothing in it was executed")
+    if verify:
+        _verify(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: holds objects beyond tensors and plain values and was refused: {_first_line(error)}",
+                        "nothing in it was executed") from None
+    except Exception as error:  # torch raises RuntimeError, KeyError, EOFError... for damaged files
+        raise UserError(f"{path}: damaged, it cannot be read: {_first_line(error)}", _DAMAGED_HINT) from None
+    if not isinstance(state, dict) or "format" not in state or "model" not in state:
+        raise UserError(f"{path}: a torch file, but not a checkpoint of vagus",
+                        "weights of other systems are read with --init_from")
+    if state["format"] > FORMAT:
+        raise UserError(f"{path}: written by a newer version (format {state['format']}, this one reads {FORMAT})")
+    return state
+
+
+_DAMAGED_HINT = "use the run's last.previous.pth or best_model.pth"
+
+
+def _verify(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # zipfile raises BadZipFile, EOFError, OSError, struct.error... for damaged archives
+        raise UserError(f"{path}: damaged or cut short: {_first_line(error)}", _DAMAGED_HINT) from None
+    if damaged:
+        raise UserError(f"{path}: damaged, the checksum of {damaged} does not match", _DAMAGED_HINT)
+
+
+def _what_it_is(path: Path) -> str:
+    head = path.read_bytes()[:64] if path.stat().st_size < 1 << 20 else b""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if not head:
+        return "an empty file"
+    if head.startswith(b"\x80"):
+        return "a bare pickle, which could run code when loaded"
+    if head.startswith(b"PK"):
+        return "a truncated or damaged archive"
+    return "a text file" if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head) else "a file of another kind"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def read_last(folder: Path) -> tuple[dict[str, Any], Path, str]:
+    """The newest readable state of a run, its path, and a warning where `last.pth` had to be passed over."""
+    problems = []
+    for name in (LAST, PREVIOUS):
+        if (folder / name).exists():
+            try:
+                return read(folder / name), folder / name, "\n".join(problems)
+            except UserError as error:
+                problems.append(f"{error.message}; falling back")
+    if problems:
+        raise UserError("\n".join(problems), f"no readable checkpoint is left in {folder} but perhaps {BEST}: "
+                                             f"--init_from {folder / BEST} starts anew from it")
+    raise UserError(f"{folder}: holds no {LAST}", "give a run folder, or start it without --resume")
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove the oldest of the run's own numbered checkpoints beyond `keep`, by number, never another file."""
+    numbered = sorted((int(match[1]), path) for path in folder.iterdir() if (match := NUMBERED.fullmatch(path.name)))
+    for _, path in numbered[:-keep]:
+        path.unlink()
+
+
+def find_weights(where: str | Path | None, save_dir: str | Path = "checkpoints") -> Path:
+    """The file behind --weights: a file, a run folder's best (else last) weights, or the newest run's."""
+    path = Path(where) if where else Path(save_dir) / "last_run"
+    if path.is_dir():
+        for name in (BEST, LAST, PREVIOUS):
+            if (path / name).exists():
+                return path.resolve() / name
+        raise UserError(f"{path}: a folder without {BEST} or {LAST}", "give a run folder or a checkpoint file")
+    if not path.exists():
+        hint = "train first: python train.py" if where is None else "python test.py --weights alone takes the newest run"
+        raise UserError(f"{path}: no such file or folder" if where else f"{save_dir}: no run is there yet", hint)
+    return path.resolve()

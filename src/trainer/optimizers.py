@@ -1,0 +1,55 @@
+"""Parameter groups (no decay on norms and biases, layer-wise rates) and torch's optimizers, fused where they can be."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+
+from src.errors import UserError
+
+
+def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
+    """Trainable parameters by (depth, decay), in order of first appearance, each with `names` and `lr_scale`.
+
+    No decay for tensors of at most one axis and for names that end in `.bias`. `layer_decay` < 1 multiplies the rate
+    of a layer by layer_decay ** (layers above it), with the model's own `layer_depths()` (BEiT, Bao et al. 2021).
+    """
+    depths = model.layer_depths() if layer_decay < 1 and hasattr(model, "layer_depths") else {}
+    top = max(depths.values(), default=0)
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        decays = parameter.dim() > 1 and not name.endswith(".bias")
+        depth = depths.get(name, top)
+        group = groups.setdefault((depth, decays), {
+            "params": [], "names": [], "weight_decay": weight_decay if decays else 0.0,
+            "lr_scale": layer_decay ** (top - depth)})
+        group["params"].append(parameter)
+        group["names"].append(name)
+    if not groups:
+        raise UserError("no parameter of the model is trainable", "check --freeze")
+    return list(groups.values())
+
+
+def build_optimizer(model: nn.Module, args) -> torch.optim.Optimizer:
+    """The optimizer that the flags name, over the model's parameter groups."""
+    groups = parameter_groups(model, args.weight_decay, args.layer_decay)
+    classes = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "nadam": torch.optim.NAdam, "sgd": torch.optim.SGD}
+    kind = classes[args.optimizer]
+    options: dict[str, Any] = {"lr": args.lr, "weight_decay": 0.0}
+    options |= {"momentum": args.momentum} if args.optimizer == "sgd" else {"betas": tuple(args.betas), "eps": args.eps}
+    if args.optimizer == "nadam":
+        options["decoupled_weight_decay"] = True
+    if args.optimizer == "adam":
+        kind, options = torch.optim.Adam, options  # coupled (L2) decay, as Adam is known
+    if "fused" in inspect.signature(kind).parameters and _can_fuse(model):
+        options["fused"] = True
+    return kind(groups, **options)
+
+
+def _can_fuse(model: nn.Module) -> bool:
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in model.parameters() if p.requires_grad)

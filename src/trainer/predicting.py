@@ -1,0 +1,111 @@
+"""Running a model over a loader without gradients, each record once, whatever the number of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from src.data.signal import Batch
+from src.evaluation.predictions import Predictions
+
+LABEL_NAMES = ("label", "labels", "y", "target", "targets")
+
+
+class Abandoned(Exception):
+    """Evaluation was left because the run is asked to stop."""
+
+
+class First:
+    """The first `count` batches of a loader."""
+
+    def __init__(self, loader: Any, count: int):
+        self.loader, self.count = loader, count
+
+    def __len__(self) -> int:
+        return min(self.count, len(self.loader))
+
+    def __iter__(self) -> Iterator[Any]:
+        return islice(iter(self.loader), self.count)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["loader"], name)
+
+
+def size_of(batch: Any) -> int:
+    """Records in a Batch, tuple or dict."""
+    if isinstance(batch, Batch):
+        return batch.signal.shape[0]
+    if isinstance(batch, dict):
+        batch = tuple(batch.values())
+    return batch[0].shape[0] if isinstance(batch, (tuple, list)) else 1 if batch is None else len(batch)
+
+
+def labels_of(batch: Any) -> torch.Tensor | None:
+    if isinstance(batch, Batch):
+        return batch.label
+    if isinstance(batch, dict):
+        return next((batch[name] for name in LABEL_NAMES if name in batch), None)
+    return batch[1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+
+
+def named_losses(losses: Any) -> dict[str, torch.Tensor]:
+    """One loss, a tuple, list or dict of losses -> by name."""
+    if isinstance(losses, dict):
+        return {f"loss_{name}": value for name, value in losses.items()}
+    if isinstance(losses, (tuple, list)):
+        return {f"loss_{number}": value for number, value in enumerate(losses)}
+    return {"loss": losses}
+
+
+@torch.no_grad()
+def predict(trainer: Any, loader: Any) -> Predictions:
+    """All predictions of a loader on every rank, sorted by record; the loss is the mean over records."""
+    trainer.model.eval()
+    mine = _this_rank(trainer, loader)
+    shared = trainer.world.size > 1 and hasattr(loader, "dataset_view")  # a foreign loader is whole on every rank
+    parts = trainer.world.gather(mine) if shared else [mine]
+    if trainer.world.sum(float(mine is None))[0]:
+        raise Abandoned
+    parts = [part for part in parts if part["scores"] is not None]
+    rows = np.concatenate([part["rows"] for part in parts])
+    if len(set(rows.tolist())) != len(rows):
+        raise AssertionError(f"{len(rows) - len(set(rows.tolist()))} records were evaluated more than once")
+    scores = np.concatenate([part["scores"] for part in parts])
+    labels = None if parts[0]["labels"] is None else np.concatenate([part["labels"] for part in parts])
+    found = Predictions(rows, scores, labels, _mean_loss(parts)).sorted()
+    if labels is not None and found.loss is not None:
+        whole = trainer.gathered_loss(torch.from_numpy(found.scores), torch.from_numpy(found.labels))
+        found.loss = found.loss if whole is None else whole
+    return found
+
+
+def _this_rank(trainer: Any, loader: Any) -> dict[str, Any] | None:
+    rows, scores, labels, count = [], [], [], 0
+    loss, weights = 0.0, 0.0
+    for batch in loader:
+        if trainer.signals.received is not None:
+            return None
+        losses, predictions, *weight = trainer.forward_pass(batch)
+        size = size_of(batch)
+        weight = float(weight[0]) if weight else float(size)
+        loss += float(sum(named_losses(losses).values())) * weight
+        weights += weight
+        scores.append(predictions.float().cpu())
+        label = labels_of(batch)
+        if label is not None:
+            labels.append(label.cpu())
+        rows.append(batch.index.cpu() if isinstance(batch, Batch) else torch.arange(count, count + size))
+        count += size
+    join = lambda tensors: torch.cat(tensors).numpy() if tensors else None  # noqa: E731
+    empty = np.zeros(0, np.int64)
+    return {"rows": join(rows) if rows else empty, "scores": join(scores), "labels": join(labels), "loss": loss,
+            "weight": weights}
+
+
+def _mean_loss(parts: list[dict[str, Any]]) -> float | None:
+    weight = sum(part["weight"] for part in parts)
+    return sum(part["loss"] for part in parts) / weight if weight else None

@@ -1,0 +1,112 @@
+"""The folder of a run: its name, what lies in it, and the pointers to the newest run.
+
+Nothing but a run's own checkpoints is ever deleted or overwritten: a name that is taken gets -2, -3 ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from src import config
+from src.errors import UserError
+from src.trainer import checkpoint
+
+IGNORED_IN_COMPARISON = {"num_workers", "print_freq", "use_tensorboard", "use_wandb", "wandb_project", "wandb_entity",
+                         "log_dir", "save_dir", "profile", "device"}
+
+
+def create(args: Any, settings: dict[str, Any]) -> tuple[Path, str]:
+    """A new folder for a run with its config.json; also a line that says so where the wished name was taken."""
+    base = Path(args.save_dir)
+    wished = args.experiment_name or f"{getattr(args, 'model', 'model')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not re.fullmatch(r"[\w.=+-][\w.=+ -]*", wished) or wished in ("last_run", ".", ".."):
+        raise UserError(f"--experiment_name {wished}: a plain folder name is expected", "letters, digits, _ - . =")
+    for number in range(1, 10_000):
+        name = wished if number == 1 else f"{wished}-{number}"
+        try:
+            (base / name).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"--save_dir {base}: cannot write there: {error.strerror}") from None
+        write_json(base / name / "config.json", settings)
+        return base / name, f"{base / wished} is there already: this run is {base / name}" if number > 1 else ""
+    raise UserError(f"{base / wished}: thousands of runs have this name", "choose another --experiment_name")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf8")
+    os.replace(temporary, path)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: its config.json cannot be read: {error}", "give the folder of a run") from None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run came to its end (or was stopped early by its own rule)."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf8").splitlines()
+        return any(json.loads(line).get("event") == "finished" for line in lines[-20:])
+    return False
+
+
+def test_metrics(folder: Path | None) -> dict[str, float]:
+    """The newest test row of a finished run."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf8").splitlines()] \
+        if folder is not None else []
+    return next((row["metrics"] for row in reversed(rows) if row.get("event") == "test"), {})
+
+
+def find_for_resume(args: Any) -> tuple[Path | None, bool]:
+    """What `--resume auto` goes on with, and whether it is finished already.
+
+    With --experiment_name: the newest run that was started under that name. Without: the newest unfinished run whose
+    every setting equals these. Never a neighbour's.
+    """
+    base, name = Path(args.save_dir), args.experiment_name
+    wanted = _comparable(config.to_save(args))
+    found = []
+    for folder in base.iterdir() if base.is_dir() else []:
+        if folder.is_symlink() or not (folder / "config.json").exists():
+            continue
+        settings = read_config(folder)
+        has_state = (folder / checkpoint.LAST).exists() or (folder / checkpoint.PREVIOUS).exists()
+        same = settings.get("experiment_name") == name if name else _comparable(settings) == wanted
+        if same and has_state and (name or not is_finished(folder)):
+            found.append(folder)
+    newest = max(found, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
+    return newest, newest is not None and is_finished(newest)
+
+
+def _comparable(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in IGNORED_IN_COMPARISON and key != "sources"}
+
+
+def point_to(folder: Path) -> None:
+    """`last_run` and `best_model.pth` of the folder of runs point to this run; copies where links are impossible."""
+    base = folder.parent
+    _link(base / "last_run", Path(folder.name))
+    if (folder / checkpoint.BEST).exists():
+        _link(base / checkpoint.BEST, Path(folder.name) / checkpoint.BEST)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.exists() and not link.is_symlink():
+        return  # somebody's own file or folder stays
+    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):  # a file system without links: --weights takes a path
+        temporary.unlink(missing_ok=True)
+        os.symlink(target, temporary)
+        os.replace(temporary, link)

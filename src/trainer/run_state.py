@@ -1,0 +1,227 @@
+"""What a checkpoint of a run holds, and how a run is opened, saved, resumed and finished."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from src import config, options
+from src.errors import UserError
+from src.trainer import checkpoint, random_state, run_folder
+from src.trainer.display import say
+from src.trainer.tracking import JsonLines
+
+
+def of(trainer: Any) -> dict[str, Any]:
+    """Everything: the model and how to rebuild it, its data's description, and what resuming needs. Plain values only."""
+    args = trainer.args
+    return {
+        "model": trainer.model.state_dict(),
+        "model_name": getattr(args, "model", None),
+        "model_config": _model_config(trainer.model),
+        "companions": {name: module.state_dict() for name, module in trainer.companions().items()},
+        **(trainer.data.describe() if trainer.data is not None else {}),
+        "args": config.to_save(args),
+        "versions": versions(),
+        "command": " ".join(sys.argv),
+        "epoch": trainer.current_epoch,
+        "step": trainer.global_step,
+        "best": trainer.progress.best,
+        "monitor": trainer.progress.monitor,
+        "resume": _resume_state(trainer),
+    }
+
+
+def _model_config(model: torch.nn.Module) -> dict[str, Any] | None:
+    found = getattr(model, "config", None)
+    return options.to_dict(found) if found is not None and hasattr(found, "__dataclass_fields__") else None
+
+
+def versions() -> dict[str, str]:
+    return {"vagus": _version("vagus"), "python": platform.python_version(), "torch": str(torch.__version__),
+            "numpy": _version("numpy"), "platform": platform.platform()}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "0.1.0" if name == "vagus" else "unknown"
+
+
+def _resume_state(trainer: Any) -> dict[str, Any]:
+    inside = trainer.is_inside_epoch
+    return {
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": trainer.scheduler.state_dict(),
+        "scaler": trainer.scaler.state_dict() if trainer.scaler is not None else None,
+        "ema": trainer.ema.state_dict() if trainer.ema is not None else None,
+        "progress": trainer.progress.state_dict(),
+        "meter": trainer.meter.state_dict(),
+        "epoch": trainer.current_epoch,
+        "step": trainer.global_step,
+        "is_inside_epoch": inside,
+        "place": trainer.feed.place if inside else 0,
+        "random": trainer.world.gather(random_state.get_state()) if inside else [],
+        "tracking": trainer.tracker.state(trainer.global_step) if getattr(trainer, "tracker", None) else {},
+        "total_updates": trainer.total_updates,
+    }
+
+
+# ------------------------------------------------------------------------------------------- opening
+def open_run(trainer: Any) -> dict[str, Any] | None:
+    """Give the trainer its folder: a new one, or that of the run which --resume names; returns the state resumed from."""
+    args, world = trainer.args, trainer.world
+    if args.resume:
+        state, path, warning = _read_resumed(Path(args.resume))
+        trainer.folder = path.parent
+        restore(trainer, state)
+        if world.is_main:
+            if warning:
+                say(warning)
+            where = f"epoch {trainer.current_epoch + 1}" + (
+                f", {trainer.feed.place} {'records' if trainer.feed.is_own else 'batches'} into it"
+                if trainer.is_inside_epoch else "")
+            say(f"resumed from {path}: {where}, step {trainer.global_step}")
+    else:
+        state = None
+        box: Any = None
+        if world.is_main:
+            folder, note = run_folder.create(args, config.to_save(args))
+            if note:
+                say(note)
+            if trainer.data is not None:
+                trainer.data.save(folder)
+            box = str(folder)
+        trainer.folder = Path(world.from_main(box))
+    if world.is_main:
+        run_folder.point_to(trainer.folder)
+        say(f"run       {trainer.folder} (again: python train.py --config {trainer.folder / 'config.json'})")
+    return state
+
+
+def _read_resumed(path: Path) -> tuple[dict[str, Any], Path, str]:
+    if path.is_dir():
+        return checkpoint.read_last(path)
+    return checkpoint.read(path), path, ""
+
+
+def restore(trainer: Any, state: dict[str, Any]) -> None:
+    """Put everything back; UserError where the checkpoint belongs to another model or run length."""
+    load_weights(trainer.model, state)
+    saved = state.get("resume")
+    if saved is None:
+        raise UserError("these weights carry no state to resume from", "start anew from them with --init_from")
+    for name, module in trainer.companions().items():
+        module.load_state_dict(state["companions"][name])
+    trainer.optimizer.load_state_dict(saved["optimizer"])
+    trainer.progress.load_state_dict(saved["progress"])
+    trainer.scheduler.load_state_dict(saved["scheduler"])
+    trainer.meter.load_state_dict(saved["meter"])
+    if trainer.scaler is not None and saved["scaler"]:
+        trainer.scaler.load_state_dict(saved["scaler"])
+    if trainer.ema is not None and saved["ema"]:
+        trainer.ema.load_state_dict(saved["ema"])
+    trainer.current_epoch, trainer.global_step = saved["epoch"], saved["step"]
+    trainer.is_inside_epoch = saved["is_inside_epoch"]
+    trainer.feed.go_to(trainer.current_epoch, saved["place"], _generators(trainer, saved["random"]))
+
+
+def _generators(trainer: Any, states: list[dict[str, Any]]):
+    world = trainer.world
+    if len(states) != world.size:
+        if states and world.is_main:
+            say(f"the run had {len(states)} processes, now {world.size}: going on is exact in data, not in dropout draws")
+        return None
+    return lambda: random_state.set_state(states[world.rank])
+
+
+def load_weights(model: torch.nn.Module, state: dict[str, Any]) -> None:
+    """`state["model"]` into the model; UserError names the first keys and shapes that do not fit."""
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:4]]
+        raise UserError("the weights do not fit this model: " + " ".join(lines),
+                        "build the model as it was trained: leave --model and --model_args out") from None
+
+
+# -------------------------------------------------------------------------------------------- saving
+def save(trainer: Any, is_best: bool) -> None:
+    """last.pth of the run and, by further names of the same bytes, best_model.pth and checkpoint-<epoch>.pth."""
+    state = of(trainer)  # every rank: the generators are gathered
+    if trainer.world.is_main:
+        args, folder = trainer.args, trainer.folder
+        also = [folder / checkpoint.BEST] if is_best and args.save_best else []
+        if args.save_freq and not trainer.is_inside_epoch and trainer.current_epoch % args.save_freq == 0:
+            also.append(folder / f"checkpoint-{trainer.current_epoch}.pth")
+        _write(state, folder / checkpoint.LAST, tuple(also), keep_previous=True)
+        if args.save_freq:
+            checkpoint.prune(folder, args.keep_checkpoint_max)
+        if is_best:
+            run_folder.point_to(folder)
+
+
+def _write(state: dict[str, Any], path: Path, also: tuple[Path, ...] = (), keep_previous: bool = False) -> None:
+    try:
+        checkpoint.write(state, path, also=also, keep_previous=keep_previous)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"{path}: the checkpoint could not be written: {reason}",
+                        "the last good file is intact; make room, then go on with --resume") from None
+
+
+def save_to(trainer: Any, path: Path, is_best: bool, additional_info: dict[str, Any] | None) -> None:
+    trainer.tracker = getattr(trainer, "tracker", None)
+    state = of(trainer) | ({"additional_info": additional_info} if additional_info else {})
+    if trainer.world.is_main:
+        _write(state, path, (path.with_name(checkpoint.BEST),) if is_best else ())
+
+
+def load_from(trainer: Any, path: Path, load_optimizer: bool) -> dict[str, Any]:
+    state = checkpoint.read(path)
+    if load_optimizer:
+        restore(trainer, state)
+    else:
+        load_weights(trainer.model, state)
+    return state
+
+
+# ----------------------------------------------------------------------------------------- finishing
+def finish(trainer: Any, took: str) -> None:
+    """The best weights into the model, and the last lines: the score, where it is, what to type next."""
+    args, progress, folder = trainer.args, trainer.progress, trainer.folder
+    best = folder / checkpoint.BEST
+    if args.load_best and args.save_best and best.exists():
+        use_for_inference(trainer, checkpoint.read(best, verify=False))
+    if not trainer.world.is_main:
+        return
+    score = f"{progress.monitor} {progress.best:.4f} at epoch {progress.best_epoch + 1}" if progress.best is not None \
+        else "no validation"
+    early = f" (stopped early after {progress.waited} validations without progress)" if progress.should_stop else ""
+    say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
+    say(f"next:\n  python test.py --weights {best if best.exists() else folder}\n  python compare.py {folder}")
+
+
+def append_row(folder: Path, row: dict[str, Any]) -> None:
+    """One more row of metrics.jsonl, after the run was closed."""
+    lines = JsonLines(folder / "metrics.jsonl")
+    lines.write(row)
+    lines.close()
+
+
+def use_for_inference(trainer: Any, state: dict[str, Any]) -> None:
+    """Weights for testing: the running average where one was kept, as it is what validation judged."""
+    load_weights(trainer.model, state)
+    ema = (state.get("resume") or {}).get("ema")
+    if ema:
+        from src.trainer.ema import EMA
+
+        average = EMA(trainer.model, 0.5)
+        average.load_state_dict(ema)
+        average.write()
