@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 import arguments
-from src.errors import OK, UserError
+from src import door
+from src.errors import OK
 
 
 def main(argv: list[str] | None = None) -> int:
-    try:
-        args = arguments.parse("compare", argv)
-        compare(args.runs, args.output_dir)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    """One comparison from a command line; returns the exit code."""
+    return door.run(lambda: _compare(sys.argv[1:] if argv is None else list(argv)))
+
+
+def _compare(argv: list[str]) -> int:
+    args = arguments.parse(arguments.COMPARE, argv)
+    compare(args.runs, args.output_dir)
     return OK
 
 

@@ -7,33 +7,35 @@ metrics.json, predictions.csv, figures/ and report.html.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import arguments
-from src.errors import OK, UserError
+from src import door
+from src.errors import OK
 
 
 def main(argv: list[str] | None = None) -> int:
-    argv = sys.argv[1:] if argv is None else argv
-    try:
-        args = arguments.parse("test", argv)
-        from src import assembly
+    """One test from a command line; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    return door.run(lambda: _test(argv))
 
-        test_run(assembly.restore(args), args, argv)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+
+def _test(argv: list[str]) -> int:
+    args = arguments.parse(arguments.TEST, argv)
+    from src import assembly
+
+    examine(assembly.restore(args), args, argv)
     return OK
 
 
-def test_run(run, args, argv: list[str]) -> None:
+def examine(run: Any, args: Any, argv: list[str]) -> None:
     """Predict, evaluate, write, show: the life of a test. `run` is what `assembly.restore` gives."""
     from src.data.signal import TargetSpec
     from src.evaluation import console, run_story
     from src.evaluation.evaluate import evaluate
     from src.evaluation.write import write
 
-    run_story.part_to_test(run.data.rows, args.subset)
-    loader = run.data.loader(args.subset)
+    loader = run.loader(args.subset)
     predictions = run.trainer.predict(loader)
     target = TargetSpec.from_dict(run.checkpoint["target_spec"])
     evaluation = evaluate(predictions, target, run.data.dataset.records, run.checkpoint.get("thresholds"))

@@ -86,7 +86,8 @@ def score_cells(group: Group) -> dict[str, str]:
 
 def show(groups: list[Group], console: Console) -> None:
     """One table, a row per group; the settings that differ in a table of their own where 80 columns are too few."""
-    rows = [{key: shortened(value, 24) for key, value in group.settings.items()} | score_cells(group) for group in groups]
+    rows = [{key: shortened(value, 24) for key, value in group.settings.items()} | score_cells(group)
+            for group in groups]
     columns = useful_columns(rows, groups)
     whole = table_of(groups, rows, columns)
     if console.measure(whole).maximum <= console.width:

@@ -40,9 +40,8 @@ def count(kind: str, classes: int, labels: np.ndarray, scores: np.ndarray, thres
     labels, said = labels.reshape(len(labels), -1), said.reshape(len(labels), -1)
     counted = labels != IGNORED
     right = counted & (labels == said)
-    histogram = [_histogram(labels, right, classes), _histogram(said, counted, classes),
-                 _histogram(labels, counted, classes)]
-    return Counts(*histogram, right.sum(1), counted.sum(1))
+    return Counts(_histogram(labels, right, classes), _histogram(said, counted, classes),
+                  _histogram(labels, counted, classes), right.sum(1), counted.sum(1))
 
 
 def _histogram(values: np.ndarray, counted: np.ndarray, classes: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from src.evaluation.calibration import Calibration, calibration
 from src.evaluation.chance import chance_level
 from src.evaluation.counting import IGNORED
 from src.evaluation.intervals import Interval, Intervals, bootstrap
-from src.evaluation.metrics import check, compute, left_out, names, per_class
+from src.evaluation.metrics import compute, left_out, names, per_class
 from src.evaluation.predictions import Predictions, decide
 
 
@@ -81,7 +81,7 @@ def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thr
 
 def confusion(evaluation: Evaluation) -> np.ndarray:
     """Counts (K true, K predicted) of classes, tokens or samples."""
-    labels, _ = check(evaluation.target, evaluation.predictions.labels, evaluation.predictions.scores)
+    labels = np.asarray(evaluation.predictions.labels, dtype=np.int64)
     labels, said, classes = labels.ravel(), evaluation.decisions.ravel(), evaluation.target.outputs
     counted = labels != IGNORED
     return np.bincount(labels[counted] * classes + said[counted], minlength=classes**2).reshape(classes, classes)

@@ -108,7 +108,7 @@ def check(target: TargetSpec, labels: np.ndarray, scores: np.ndarray) -> tuple[n
                         "metrics need one label per prediction, and at least one")
     bad = ~np.isfinite(scores).reshape(len(scores), -1).all(1)
     if bad.any():
-        raise UserError(f"{bad.sum()} of {len(bad)} predictions are not finite (first: number {bad.argmax()})",
+        raise UserError(f"{bad.sum()} of {len(scores)} predictions are not finite (first: number {bad.argmax()})",
                         "the network diverged or its input holds NaN: lower --lr, or check the recordings")
     axis = 1 if target.kind == "samples" else -1
     scores = scores[:, None] if scores.ndim == 1 else scores

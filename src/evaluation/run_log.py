@@ -95,9 +95,13 @@ def find_runs(paths: list[str]) -> list[Path]:
         raise UserError("no run folders given", "python compare.py checkpoints/lr_*")
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.is_dir():
+        if not path.exists():
             raise UserError(f"{path}: no such folder", "give run folders, like checkpoints/lr_*")
+        if path.is_file():  # checkpoints/* also names checkpoints/best_model.pth
+            continue
         inside = [] if (path / CONFIG).is_file() else sorted(child.parent for child in path.glob(f"*/{CONFIG}"))
         found += inside or [path]
     distinct = {folder.resolve(): folder for folder in found}  # a link such as last_run is the run it points to
+    if not distinct:
+        raise UserError("files were given, but no run folder", "python compare.py checkpoints/lr_*")
     return list(distinct.values())

@@ -12,7 +12,6 @@ import numpy as np
 
 from src.data.dataset import BaseDataset
 from src.data.signal import SignalSpec
-from src.errors import UserError
 from src.evaluation.report import Section, Story
 from src.evaluation.run_log import METRICS, read_events
 from src.evaluation.words import plural
@@ -24,7 +23,7 @@ def tell(run: Any, args: Any, sections: list[Section], command: str) -> Story:
     events = read_events(run.folder / METRICS) if run.folder else []
     return Story(
         model=str(saved["model_name"]), data=dataset.source or type(dataset).__name__, subset=args.subset,
-        weights=f"{run.weights}, epoch {saved.get('epoch', '?')}",
+        weights=f"{shown(run.weights)}, epoch {saved.get('epoch')}{'' if args.weights else ' (the newest run)'}",
         spec=SignalSpec.from_dict(saved["signal_spec"]), notes=tuple(dataset.notes),
         splits=split_sizes(dataset, run.data.rows, args.subset),
         overlap=overlap(dataset, run.data.rows, args.subset),
@@ -34,6 +33,11 @@ def tell(run: Any, args: Any, sections: list[Section], command: str) -> Story:
         epochs=[event for event in events if event.get("event") == "epoch"],
         read=lambda row: dataset.read(row)[0].signal, sections=sections,
     )
+
+
+def shown(path: Path) -> str:
+    """A path as it would be typed here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def settings(saved: dict[str, Any]) -> dict[str, Any]:
@@ -74,20 +78,11 @@ def known_subjects(dataset: BaseDataset, rows: np.ndarray) -> set[str]:
     return set(dataset.records.subject[rows].tolist()) - {""}
 
 
-def part_to_test(rows: dict[str, np.ndarray], subset: str) -> np.ndarray:
-    """The rows of a part; UserError where the data do not have it or it is empty."""
-    if not len(rows.get(subset, ())):
-        known = ", ".join(name for name, part in rows.items() if len(part)) or "none"
-        raise UserError(f"--subset {subset}: the data have no such part, or it is empty",
-                        f"parts with records: {known}")
-    return rows[subset]
-
-
 def output_folder(run: Any, args: Any) -> Path:
     """--output_dir, else the run's folder; other parts and other data than the run's own get a folder inside it."""
     if args.output_dir:
         return Path(args.output_dir)
-    base = run.folder or run.weights.parent / f"{run.weights.stem}_results"
+    base = Path(shown(run.folder)) if run.folder else run.weights.parent / f"{run.weights.stem}_results"
     other = args.data_path or args.dataset
     if other:
         return base / f"{args.subset}_on_{re.sub(r'[^A-Za-z0-9._-]+', '_', Path(other).name)}"

@@ -38,8 +38,14 @@ def training_figures(epochs: list[dict]) -> dict[str, Figure]:
 def _by_epoch(title: str) -> tuple[Figure, Axes]:
     figure = new_figure(4.4, 3.2)
     axes = figure.add_subplot(xlabel="epoch", ylabel=title)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    whole_epochs(axes)
     return figure, axes
+
+
+def whole_epochs(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def curve(epochs: list[dict], part: str, metric: str) -> list[tuple[float, float]]:
@@ -65,7 +71,7 @@ def comparison_figure(groups: dict[str, list[list[dict]]]) -> Figure:
                     axes.plot(*(zip(*points) if points else ([], [])), label=label, marker=dots, **look)
         for axes, title in zip(panels, ("Training loss", "Validation loss", f"Validation {monitored}")):
             axes.set(xlabel="epoch", title=title)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            whole_epochs(axes)
             if not any(len(line.get_xdata()) for line in axes.lines):
                 axes.text(0.5, 0.5, "nothing yet", transform=axes.transAxes, ha="center", color=MUTED)
         handles, labels = panels[0].get_legend_handles_labels()

@@ -92,7 +92,8 @@ def _columns(evaluation: Evaluation) -> dict[str, list]:
     if kind == "value":
         for part, table in (("label", found.labels), ("prediction", found.scores)):
             if table is not None:
-                columns |= {f"{part}:{name}": _short(table.reshape(len(table), -1)[:, k]) for k, name in enumerate(names)}
+                values = table.reshape(len(table), -1)
+                columns |= {f"{part}:{name}": _short(values[:, k]) for k, name in enumerate(names)}
     if kind in ("classes", "multilabel"):
         if found.labels is not None:
             columns["label"] = [_said(evaluation, row) for row in found.labels]
