@@ -105,7 +105,7 @@ def _parse_scalar(value: Any, kind: type) -> Any:
 
 
 def _whole(number: float) -> int:
-    if number != int(number):
+    if not number.is_integer():
         raise ValueError
     return int(number)
 

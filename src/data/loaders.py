@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import signal as signals
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from src.data.normalize import Normalizer
 from src.data.samplers import EpochSampler, EvalSampler, Key, class_weights
 from src.data.signal import Batch, Sample
 from src.data.transforms import Transform
-from src.errors import UserError
+from src.errors import BadRecord, UserError
 
 
 class DatasetView(Dataset):
@@ -38,8 +39,13 @@ class DatasetView(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, keys: list[Key]) -> Batch:
-        return self.__getitems__(keys)
+    def __getitem__(self, keys: list[Key]) -> Batch | _Failure:
+        if get_worker_info() is None:
+            return self.__getitems__(keys)
+        try:
+            return self.__getitems__(keys)
+        except UserError as error:  # torch would turn it into a RuntimeError on its way out of the worker
+            return _Failure.of(error)
 
     def __getitems__(self, keys: list[Key]) -> Batch:
         """Keys -> Batch; a record with several views gives as many consecutive rows of the same group."""
@@ -75,6 +81,20 @@ def augment(sample: Sample, transforms: Sequence[Transform], rng: np.random.Gene
     for transform in transforms:
         signal = transform(signal, rng)
     return signal
+
+
+@dataclass
+class _Failure:
+    """What a worker sends in place of a batch: an error that the main process raises as it was."""
+
+    kind: type[UserError]
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, error: UserError) -> _Failure:
+        if isinstance(error, BadRecord):
+            return cls(BadRecord, (error.record, error.reason, error.hint))
+        return cls(UserError, (error.message, error.hint))
 
 
 class _Rows:
@@ -136,6 +156,12 @@ class SignalLoader(DataLoader):
                          num_workers=num_workers, pin_memory=pin_memory, **workers)
         self.dataset_view = view
 
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, _Failure):
+                raise batch.kind(*batch.arguments)
+            yield batch
+
     def set_position(self, epoch: int, consumed: int = 0) -> None:
         """Start the next iteration in `epoch`, after `consumed` samples of all ranks together."""
         if not isinstance(self.sampler, EpochSampler):
@@ -156,7 +182,7 @@ def make_loader(dataset: BaseDataset, rows: np.ndarray, *, batch_size: int, trai
     return SignalLoader(view, sampler, num_workers, pin_memory)
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Batch | _Failure) -> Batch | _Failure:
     return batch
 
 

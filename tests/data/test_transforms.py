@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from src.data.transforms import ChannelDropout, Noise, Scale, Shift, TimeMask, parse_augmentation
+from src.errors import UserError
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def ramp(channels=3, samples=100):
+    return np.tile(np.arange(1, samples + 1, dtype=np.float32), (channels, 1))
+
+
+@pytest.mark.parametrize(("reach", "most"), [(20, 20), (0.2, 20)])
+def test_shift_moves_all_channels_by_one_whole_number_and_fills_with_zeros(reach, most):
+    moves = set()
+    for seed in range(200):
+        moved = Shift(reach)(ramp(), rng(seed))
+        assert (moved == moved[0]).all()
+        by = int(np.argmax(moved[0] > 0)) if moved[0, -1] != 0 and moved[0, 0] == 0 else -int((moved[0] == 0).sum())
+        expected = np.zeros(100)
+        expected[max(by, 0):100 + min(by, 0)] = ramp()[0, max(-by, 0):100 - max(by, 0)]
+        assert (moved[0] == expected).all()
+        moves.add(by)
+    assert max(moves) <= most
+    assert min(moves) >= -most
+    assert len(moves) > 1.5 * most
+
+
+def test_a_shift_of_nothing_changes_nothing():
+    assert (Shift(0)(ramp(), rng()) == ramp()).all()
+
+
+def test_noise_has_the_stated_deviation_and_scale_one_factor():
+    noisy = Noise(0.5)(np.zeros((4, 5000), np.float32), rng())
+    assert noisy.dtype == np.float32
+    assert abs(noisy.std() - 0.5) < 0.02
+    factors = np.array([Scale(0.2)(ramp(), rng(seed))[:, -1] / 100 for seed in range(300)])
+    assert (factors.std(axis=1) < 1e-6).all()
+    assert abs(np.log(factors[:, 0]).std() - 0.2) < 0.03
+
+
+def test_channel_dropout_never_takes_every_channel():
+    kept = np.array([(ChannelDropout(0.9)(ramp(), rng(seed)) != 0).all(axis=1) for seed in range(100)])
+    assert kept.any(axis=1).all()
+    assert 0.25 < kept.mean() < 0.6
+
+
+def test_time_mask_blanks_one_stretch_within_its_share():
+    blank = [(TimeMask(0.3)(ramp(), rng(seed)) == 0).all(axis=0) for seed in range(100)]
+    assert max(part.sum() for part in blank) <= 30
+    assert all(np.abs(np.diff(part.astype(int))).sum() <= 2 for part in blank)
+    assert np.mean([part.any() for part in blank]) > 0.8
+
+
+def test_the_same_generator_gives_the_same_signal():
+    chain = parse_augmentation(["shift=9", "noise=0.1", "scale=0.1", "channel_dropout=0.2", "time-mask=0.2"])
+    first, again = ramp(), ramp()
+    one, two = rng(3), rng(3)
+    for transform in chain:
+        first, again = transform(first, one), transform(again, two)
+    assert (first == again).all()
+    assert first.dtype == np.float32
+    assert first.shape == (3, 100)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("shfit=3", "did you mean shift"), ("noise", "expected noise=NUMBER"), ("noise=-1", "at least 0"),
+    ("time_mask=1.5", "below 1"), ("scale=nan", "at least 0"), ("shift=abc", "NUMBER"),
+])
+def test_senseless_augmentations_are_refused(text, said):
+    with pytest.raises(UserError, match=said):
+        parse_augmentation([text])
+
+
+def test_none_is_no_augmentation():
+    assert parse_augmentation(["none"]) == []
