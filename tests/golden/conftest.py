@@ -14,7 +14,7 @@ OWN = Path(__file__).parent / "data"
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "golden_case" in metafunc.fixturenames:
-        given = [Path(text) for text in metafunc.config.getoption("--golden")]
+        given = [Path(text) for text in metafunc.config.getoption("--golden") or ()]
         variable = os.environ.get("VAGUS_GOLDEN")
         roots = dict.fromkeys(root.resolve() for root in [OWN, *given, *([Path(variable)] if variable else [])])
         cases = [case for root in roots for case in _cases(root)]

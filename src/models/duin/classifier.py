@@ -8,25 +8,33 @@ Source: Zheng et al., Du-IN, NeurIPS 2024, and its code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
 from src.models.base_models import BaseModel
-from src.models.duin.config import ClassifierConfig
+from src.models.checks import at_least
+from src.models.duin.config import ContrastConfig, HeadConfig, QuantizerConfig, SubjectConfig
 from src.models.duin.weights import BACKBONE, LoadReport, load_modules
 from src.models.layers.contrastive import ContrastiveBlock
 from src.models.layers.heads import LabelHead
 from src.models.layers.positions import TimeEmbedding
 from src.models.layers.quantizers import VectorQuantizer
 from src.models.layers.subject import SubjectBlock
-from src.models.layers.tokenizers import PatchTokenizer, choose_segment, resolve_tokenizer
-from src.models.layers.transformer import TransformerStack
+from src.models.layers.tokenizers import (
+    DEFAULT_SEGMENT,
+    Convolution,
+    PatchTokenizer,
+    TokenizerConfig,
+    choose_segment,
+    convolutions,
+)
+from src.models.layers.transformer import EncoderConfig, TransformerStack
 
 UNUSED = ("vq_block", "contra_block")  # computed by the original without effect on its predictions
 NO_GRADIENT = {
@@ -43,20 +51,33 @@ NO_GRADIENT_REPLICA = {
 class DuinClassifier(BaseModel):
     """Signals (batch, channels, samples) and subjects -> logits (batch, classes)."""
 
-    Config = ClassifierConfig
+    @dataclass(frozen=True)
+    class Config:
+        n_subjects: int = 1  # input projections; 1 = one for all subjects of the data
+        subject: SubjectConfig = field(default_factory=SubjectConfig)
+        tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+        encoder: EncoderConfig = field(default_factory=EncoderConfig)
+        head: HeadConfig = field(default_factory=HeadConfig)
+        replica: bool = False  # as published: sigmoid before the cross-entropy, and the branches that have no effect
+        quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
+        contrast: ContrastConfig = field(default_factory=ContrastConfig)
+
+        def __post_init__(self) -> None:
+            at_least("n_subjects", self.n_subjects)
+
     inputs = ("signal", "subject")
 
-    def __init__(self, config: ClassifierConfig, channels: int, samples: int, n_labels: int, rate_hz: float = 1000.0):
+    def __init__(self, config: Config, channels: int, samples: int, n_labels: int, rate_hz: float = 1000.0):
         super().__init__()
         seg_len = config.tokenizer.seg_len or choose_segment(samples, rate_hz)
         _check_segment(seg_len, samples)
-        tokenizer = resolve_tokenizer(config.tokenizer, seg_len)
-        self.config, self.channels, self.samples = replace(config, tokenizer=tokenizer), channels, samples
-        self.notes = _notes(config, tokenizer, rate_hz)  # for the person who trains: what was chosen for them
+        blocks = convolutions(config.tokenizer, seg_len)
+        self.config, self.channels, self.samples = config, channels, samples
+        self.notes = _notes(config, seg_len, blocks, rate_hz)  # for the person who trains: what was chosen for them
         self.no_gradient = {**NO_GRADIENT, **(NO_GRADIENT_REPLICA if config.replica else {})}
         self.subj_block = SubjectBlock(config.n_subjects, channels, config.subject.d_output,
                                        config.subject.use_bias, config.subject.use_proj)
-        self.tokenizer = PatchTokenizer(config.subject.d_output, tokenizer)
+        self.tokenizer = PatchTokenizer(config.subject.d_output, seg_len, blocks)
         length, width = self.tokenizer.length(samples), self.tokenizer.width
         self.emb_time = TimeEmbedding(width, length)
         self.encoder = nn.ModuleDict({"1": TransformerStack(width, config.encoder)})  # the original's key
@@ -67,7 +88,7 @@ class DuinClassifier(BaseModel):
                                    sigmoid=config.replica)
 
     @classmethod
-    def from_spec(cls, config: ClassifierConfig, spec: SignalSpec, target: TargetSpec) -> DuinClassifier:
+    def from_spec(cls, config: Config, spec: SignalSpec, target: TargetSpec) -> DuinClassifier:
         """The network for signals of `spec`; a segment is 100 samples, or near 0.1 s where 100 does not fit.
 
         Raises UserError where the segment that was asked for does not divide the window.
@@ -89,7 +110,7 @@ class DuinClassifier(BaseModel):
         """(B, C, T), (B,) or (B, S) -> (B, N, D) tokens."""
         self.check_input(signal, self.channels, self.samples)
         tokens = self.tokenizer(self.subj_block(signal, subject))
-        return self.encoder["1"](self.emb_time(tokens))
+        return self.transformer(self.emb_time(tokens))
 
     def replica_losses(self, signal: Tensor, subject: Tensor, label: Tensor,
                        kmeans_init_idxs: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
@@ -97,12 +118,18 @@ class DuinClassifier(BaseModel):
 
         The contrastive loss enters the total with weight 0: its map then has gradients of zero and decays.
         """
+        if self.vq_block is None or self.contra_block is None:
+            raise UserError("the original's losses need its unused branches", "set --model_args replica=true")
         tokens = self.encode(signal, subject)
         self.vq_block(tokens, kmeans_init_idxs)
         predictions = self.cls_block(tokens)
         contra, _ = self.contra_block(tokens, tokens, label, label)
         cls = F.cross_entropy(predictions, label)
         return predictions, {"total": cls + 0.0 * contra, "cls": cls, "contra": contra}
+
+    @property
+    def transformer(self) -> TransformerStack:
+        return cast(TransformerStack, self.encoder["1"])
 
     @property
     def dim(self) -> int:
@@ -114,7 +141,7 @@ class DuinClassifier(BaseModel):
 
     def init_weights(self) -> None:
         """Draw all weights anew: linear maps truncated normal 0.02 (smaller with depth), convolutions as torch's."""
-        for part in (self.subj_block, self.tokenizer, self.encoder["1"], self.vq_block, self.contra_block,
+        for part in (self.subj_block, self.tokenizer, self.transformer, self.vq_block, self.contra_block,
                      self.cls_block):
             if part is not None:
                 part.reset_parameters()
@@ -156,7 +183,7 @@ class DuinClassifier(BaseModel):
         return report
 
 
-def _quantizer(config: ClassifierConfig, width: int) -> VectorQuantizer:
+def _quantizer(config: DuinClassifier.Config, width: int) -> VectorQuantizer:
     codes = config.quantizer
     return VectorQuantizer(width, codes.codex_size, codes.d_codex, codes.beta, codes.decay, codes.init_kmeans)
 
@@ -169,8 +196,10 @@ def _check_segment(seg_len: int, samples: int) -> None:
                         f"use {', '.join(map(str, near))}" if near else "crop the window to a rounder length")
 
 
-def _notes(config: ClassifierConfig, chosen, rate_hz: float) -> tuple[str, ...]:
-    if config.tokenizer.seg_len or chosen.seg_len == 100:
+def _notes(config: DuinClassifier.Config, seg_len: int, blocks: Sequence[Convolution],
+           rate_hz: float) -> tuple[str, ...]:
+    if config.tokenizer.seg_len or seg_len == DEFAULT_SEGMENT:
         return ()
-    return (f"segments of {chosen.seg_len} samples ({1000 * chosen.seg_len / rate_hz:g} ms) in place of Du-IN's 100, "
-            f"which does not divide the window; strides {chosen.n_strides}, kernels {chosen.kernel_sizes}",)
+    return (f"one token per {seg_len} samples ({1000 * seg_len / rate_hz:g} ms): Du-IN's {DEFAULT_SEGMENT} do not "
+            f"divide the window; strides {', '.join(str(block.stride) for block in blocks)}, "
+            f"kernels {', '.join(str(block.kernel) for block in blocks)}",)

@@ -1,11 +1,11 @@
-"""Hyperparameters of the Du-IN networks, grouped as in the original; the defaults are its values for sEEG at 1000 Hz."""
+"""Hyperparameters of the Du-IN networks, grouped as in the original, whose values for sEEG are the defaults."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from src.models.layers.tokenizers import TokenizerConfig
-from src.models.layers.transformer import EncoderConfig
+from src.models.checks import at_least, probability
+from src.models.layers.contrastive import LossMode
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,9 @@ class SubjectConfig:
     use_bias: bool = True
     use_proj: bool = False  # one more linear map that all subjects share
 
+    def __post_init__(self) -> None:
+        at_least("subject.d_output", self.d_output)
+
 
 @dataclass(frozen=True)
 class HeadConfig:
@@ -23,6 +26,11 @@ class HeadConfig:
 
     d_hidden: tuple[int, ...] = (128,)
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        probability("head.dropout", self.dropout)
+        for width in self.d_hidden:
+            at_least("head.d_hidden", width)
 
 
 @dataclass(frozen=True)
@@ -41,18 +49,4 @@ class ContrastConfig:
     """The contrastive branch; the classifier has one in the replica only, where its loss weighs nothing."""
 
     d_contra: int = 32
-    loss_mode: str = "unicl"  # unicl, clip_orig or clip
-
-
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """Du-IN's word classifier."""
-
-    n_subjects: int = 1  # input projections; 1 = one for all subjects of the data
-    subject: SubjectConfig = field(default_factory=SubjectConfig)
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    head: HeadConfig = field(default_factory=HeadConfig)
-    replica: bool = False  # as published: sigmoid before the cross-entropy, and the branches that have no effect
-    quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
-    contrast: ContrastConfig = field(default_factory=ContrastConfig)
+    loss_mode: LossMode = "unicl"

@@ -48,6 +48,10 @@ class ScaledDotProduct(nn.Module):
         self.scale = nn.Parameter(torch.tensor(d_head**-0.5), requires_grad=False)
         self.dropout = dropout
 
+    def drops_on_cpu(self, q: Tensor) -> bool:
+        """Whether torch has no fused kernel for this, only a slower chain of what `explicit` does."""
+        return self.training and self.dropout > 0 and q.device.type == "cpu"
+
     def fused(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None) -> Tensor:
         """(B, H, N, d_head) each, already scaled queries -> (B, H, N, d_head)."""
         return F.scaled_dot_product_attention(q, k, v, keep, self.dropout if self.training else 0.0, scale=1.0)
@@ -82,7 +86,7 @@ class MultiHeadAttention(nn.Module):
                 need_scores: bool = False) -> Attended:
         """(B, N, D) tokens, bool mask `keep` that broadcasts to (B, H, N, N), True = may be seen -> Attended."""
         q, k, v = self._heads(tokens)
-        if need_scores or previous is not None:
+        if need_scores or previous is not None or self.attention.drops_on_cpu(q):
             seen = self.attention.explicit(q, k, v, keep, previous)
         else:
             seen = Attended(self.attention.fused(q, k, v, keep))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 from torch import Tensor, nn
 
@@ -62,13 +63,13 @@ class SignalHead(nn.Module):
                  d_hidden: tuple[int, ...] = ()):
         super().__init__()
         widths = (d_model, *n_filters)
-        deconvolutions = [
-            nn.ModuleDict({"0": nn.ModuleDict({"1": _deconvolution(*sizes)})})  # the original's key names
-            for sizes in zip(widths, n_filters, kernel_sizes, n_strides, dilation_rates)]
+        # the original's key names: 0.1, where 0.0 was a permutation
+        deconvolutions = [nn.Sequential(nn.Sequential(OrderedDict({"1": Deconvolution(*sizes)})))
+                          for sizes in zip(widths, n_filters, kernel_sizes, n_strides, dilation_rates)]
         hidden = [nn.Sequential(nn.Linear(a, b), nn.GELU(), nn.LayerNorm(b))
                   for a, b in zip((n_filters[-1], *d_hidden), d_hidden)]
         last = nn.Sequential(nn.Linear((n_filters[-1], *d_hidden)[-1], d_output))
-        self.rgs_head = nn.ModuleList([*deconvolutions, *hidden, last])
+        self.rgs_head = nn.Sequential(*deconvolutions, *hidden, last)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -79,17 +80,16 @@ class SignalHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, d_output, N * product of strides)."""
-        signal = tokens.transpose(1, 2)
-        deconvolutions = [part for part in self.rgs_head if isinstance(part, nn.ModuleDict)]
-        for part in deconvolutions:
-            signal = part["0"]["1"](signal)
-        features = signal.transpose(1, 2)
-        for part in self.rgs_head[len(deconvolutions):]:
-            features = part(features)
-        return features.transpose(1, 2)
+        return self.rgs_head(tokens).transpose(1, 2)
 
 
-def _deconvolution(d_input: int, d_output: int, kernel: int, stride: int, dilation: int) -> nn.ConvTranspose1d:
-    excess = dilation * (kernel - 1) + 1 - stride  # what must be cut for exactly `stride` samples per sample
-    padding = math.ceil(excess / 2)
-    return nn.ConvTranspose1d(d_input, d_output, kernel, stride, padding, 2 * padding - excess, dilation=dilation)
+class Deconvolution(nn.ConvTranspose1d):
+    """(B, N, D) -> (B, stride * N, d_output)."""
+
+    def __init__(self, d_input: int, d_output: int, kernel: int, stride: int, dilation: int):
+        excess = dilation * (kernel - 1) + 1 - stride  # what must be cut for exactly `stride` samples per sample
+        padding = math.ceil(excess / 2)
+        super().__init__(d_input, d_output, kernel, stride, padding, 2 * padding - excess, dilation=dilation)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features.transpose(1, 2)).transpose(1, 2)

@@ -8,40 +8,90 @@ text speaks of depthwise convolutions, its code and weights have full ones, as h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.models.checks import at_least
+
+DEFAULT_SEGMENT = 100  # samples, 0.1 s of the original's recordings
 
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """One value per convolution. None follows from the segment: about ten steps of the first convolution per segment,
-    whose kernel reaches over two of them (stride 10, kernel 19 for the original's segment of 100 samples)."""
+    """One value per convolution. Strides and kernels of None follow from the segment: about ten steps of the first
+    convolution per segment, its kernel over two of them (stride 10, kernel 19 for the original's 100 samples)."""
 
     seg_len: int | None = None  # samples per token; None = 100, or what suits the window where 100 does not divide it
     n_filters: tuple[int, ...] = (128, 128, 16)
     n_strides: tuple[int, ...] | None = None
     kernel_sizes: tuple[int, ...] | None = None
-    dilation_rates: tuple[int, ...] = (1, 1, 1)
-    use_bn: tuple[bool, ...] = (True, True, True)
-    pool_sizes: tuple[int, ...] = (1, 1, 1)
+    dilation_rates: tuple[int, ...] | None = None  # None = 1
+    use_bn: tuple[bool, ...] | None = None  # batch norm behind the convolution; None = yes
+    pool_sizes: tuple[int, ...] | None = None  # mean over so many steps; None = 1
+
+    def __post_init__(self) -> None:
+        for name in ("n_filters", "n_strides", "kernel_sizes", "dilation_rates", "pool_sizes"):
+            for value in getattr(self, name) or ():
+                at_least(f"tokenizer.{name}", value)
+        if self.seg_len is not None:
+            at_least("tokenizer.seg_len", self.seg_len)
+        at_least("the number of tokenizer.n_filters", len(self.n_filters))
 
 
-def resolve_tokenizer(config: TokenizerConfig, seg_len: int) -> TokenizerConfig:
-    """The configuration with nothing left open, for segments of `seg_len` samples."""
-    steps = len(config.n_filters)
-    stride = _stride(seg_len)
-    given = replace(config, seg_len=seg_len, n_strides=config.n_strides or (stride, *[1] * (steps - 1)),
-                    kernel_sizes=config.kernel_sizes or (max(3, 2 * stride - 1), *[3] * (steps - 1)))
-    for name in ("n_strides", "kernel_sizes", "dilation_rates", "use_bn", "pool_sizes"):
-        if len(getattr(given, name)) != steps:
-            raise UserError(f"tokenizer.{name} has {len(getattr(given, name))} values for {steps} convolutions",
+class Convolution(NamedTuple):
+    """One block of the tokenizer: convolution, batch norm, mean over `pool` steps."""
+
+    filters: int
+    stride: int
+    kernel: int
+    dilation: int = 1
+    use_bn: bool = True
+    pool: int = 1
+
+    @property
+    def padding(self) -> str | int:
+        return "same" if self.stride == 1 else self.dilation * (self.kernel - 1) // 2
+
+    def steps(self, before: int) -> int:
+        """How many steps leave it where `before` enter."""
+        if self.stride > 1:
+            span = self.dilation * (self.kernel - 1)
+            before = (before + span // 2 * 2 - span - 1) // self.stride + 1
+        return before // self.pool
+
+
+def convolutions(config: TokenizerConfig, seg_len: int) -> tuple[Convolution, ...]:
+    """The blocks for segments of `seg_len` samples, with nothing left open.
+
+    Raises UserError where a list of `config` has not one value per convolution, or nothing is left of a segment.
+    """
+    n, stride = len(config.n_filters), _stride(seg_len)
+    lists = {
+        "n_strides": config.n_strides or (stride, *[1] * (n - 1)),
+        "kernel_sizes": config.kernel_sizes or (max(3, 2 * stride - 1), *[3] * (n - 1)),
+        "dilation_rates": config.dilation_rates or (1,) * n,
+        "use_bn": config.use_bn or (True,) * n,
+        "pool_sizes": config.pool_sizes or (1,) * n,
+    }
+    for name, values in lists.items():
+        if len(values) != n:
+            raise UserError(f"tokenizer.{name} has {len(values)} values for {n} convolutions",
                             f"give one value per entry of tokenizer.n_filters={config.n_filters}")
-    return given
+    chosen = tuple(Convolution(*values) for values in zip(config.n_filters, *lists.values()))
+    steps = seg_len
+    for block in chosen:
+        steps = block.steps(steps)
+    if steps < 1:
+        raise UserError(f"strides {lists['n_strides']}, pools {lists['pool_sizes']} leave nothing of {seg_len} samples",
+                        "use smaller tokenizer.n_strides, or a longer tokenizer.seg_len")
+    return chosen
 
 
 def _stride(seg_len: int) -> int:
@@ -55,8 +105,8 @@ def choose_segment(samples: int, rate_hz: float) -> int:
 
     Raises UserError where no divisor gives at least two segments of 0.025 to 0.4 s.
     """
-    if samples % 100 == 0 and samples > 100:
-        return 100
+    if samples % DEFAULT_SEGMENT == 0 and samples > DEFAULT_SEGMENT:
+        return DEFAULT_SEGMENT
     wanted = 0.1 * rate_hz
     fitting = [n for n in range(2, samples // 2 + 1) if samples % n == 0 and wanted / 4 <= n <= wanted * 4]
     if not fitting:
@@ -65,28 +115,34 @@ def choose_segment(samples: int, rate_hz: float) -> int:
     return min(fitting, key=lambda n: abs(math.log(n / wanted)))
 
 
+class RowConv(nn.Conv1d):
+    """A 1-D convolution along each row of an image (B, C, N, P): segments are rows, and no row sees another."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        padding = self.padding if isinstance(self.padding, str) else (0, self.padding[0])
+        return F.conv2d(image, self.weight.unsqueeze(2), self.bias, (1, self.stride[0]), padding,  # pyright: ignore
+                        (1, self.dilation[0]))
+
+
+def _conv_block(d_input: int, block: Convolution) -> nn.Sequential:
+    """The original's key names: 0.1 convolves, 1.1 normalises (0.0 and 1.0 were permutations)."""
+    conv = RowConv(d_input, block.filters, block.kernel, block.stride, block.padding, block.dilation)
+    parts: list[nn.Module] = [nn.Sequential(OrderedDict({"1": conv}))]
+    if block.use_bn:
+        parts.append(nn.Sequential(OrderedDict({"1": nn.BatchNorm2d(block.filters)})))
+    if block.pool > 1:
+        parts.append(nn.AvgPool2d((1, block.pool)))
+    return nn.Sequential(*parts)
+
+
 class PatchTokenizer(nn.Module):
-    """See the module's head. Every field of `config` must be set; `resolve_tokenizer` does that."""
+    """See the module's head; `convolutions` makes `blocks` from a configuration."""
 
-    def __init__(self, d_input: int, config: TokenizerConfig):
+    def __init__(self, d_input: int, seg_len: int, blocks: Sequence[Convolution]):
         super().__init__()
-        self.seg_len = config.seg_len
-        self.kernels, self.strides = config.kernel_sizes, config.n_strides
-        self.dilations, self.pools = config.dilation_rates, config.pool_sizes
-        widths = (d_input, *config.n_filters)
-        self.conv_blocks = nn.ModuleList(
-            self._block(widths[i], widths[i + 1], config.kernel_sizes[i], config.use_bn[i], config.pool_sizes[i])
-            for i in range(len(config.n_filters)))
-
-    @staticmethod
-    def _block(d_input: int, d_output: int, kernel: int, use_bn: bool, pool: int) -> nn.ModuleDict:
-        """The original's key names: item 0.1 convolves, item 1.1 normalises (0.0 and 1.0 were permutations)."""
-        block = nn.ModuleDict({"0": nn.ModuleDict({"1": nn.Conv1d(d_input, d_output, kernel)})})
-        if use_bn:
-            block["1"] = nn.ModuleDict({"1": nn.BatchNorm2d(d_output)})
-        if pool > 1:
-            block["pool"] = nn.AvgPool2d((1, pool))
-        return block
+        self.seg_len, self.blocks = seg_len, tuple(blocks)
+        widths = (d_input, *[block.filters for block in blocks])
+        self.conv_blocks = nn.Sequential(*[_conv_block(width, block) for width, block in zip(widths, blocks)])
 
     def length(self, samples: int) -> int:
         """How many tokens a signal of `samples` gives."""
@@ -96,12 +152,9 @@ class PatchTokenizer(nn.Module):
     def width(self) -> int:
         """Features of a token: what the convolutions leave of a segment, flattened."""
         steps = self.seg_len
-        for kernel, stride, dilation, pool in zip(self.kernels, self.strides, self.dilations, self.pools):
-            if stride > 1:
-                span = dilation * (kernel - 1)
-                steps = (steps + span // 2 * 2 - span - 1) // stride + 1
-            steps //= pool
-        return steps * self.conv_blocks[-1]["0"]["1"].out_channels
+        for block in self.blocks:
+            steps = block.steps(steps)
+        return steps * self.blocks[-1].filters
 
     def reset_parameters(self) -> None:
         for part in self.modules():
@@ -111,14 +164,7 @@ class PatchTokenizer(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """(B, C, T) -> (B, N, D): N = T / seg_len tokens of D = steps * filters features, the steps outermost.
 
-        Segments are the rows of an image and the kernels one row high: no copy to (B * N, C, seg_len) is needed,
-        and channels_last (features innermost) is the order that the tokens want.
+        Rows of an image need no copy to (B * N, C, seg_len), and channels_last is the order that the tokens want.
         """
         image = signal.unflatten(2, (-1, self.seg_len)).contiguous(memory_format=torch.channels_last)  # (B, C, N, P)
-        for block, stride, dilation in zip(self.conv_blocks, self.strides, self.dilations):
-            conv = block["0"]["1"]
-            padding = "same" if stride == 1 else (0, dilation * (conv.kernel_size[0] - 1) // 2)
-            image = F.conv2d(image, conv.weight.unsqueeze(2), conv.bias, (1, stride), padding, (1, dilation))
-            image = block["1"]["1"](image) if "1" in block else image
-            image = block["pool"](image) if "pool" in block else image
-        return image.permute(0, 2, 3, 1).flatten(2)
+        return self.conv_blocks(image).permute(0, 2, 3, 1).flatten(2)

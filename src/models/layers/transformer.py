@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from src.models.checks import at_least, probability
 from src.models.layers.attention import Attended, MultiHeadAttention
 from src.models.layers.init import init_linears
 
@@ -26,6 +27,15 @@ class EncoderConfig:
     rot_theta: float | None = None  # base of rotary positions; None = none
     res_attn: bool = False  # add each block's scores to the next block's
     norm_first: bool = False  # normalise before attention and feed-forward (the residual is then the normalised one)
+
+    def __post_init__(self) -> None:
+        for name in ("n_blocks", "n_heads", "d_head"):
+            at_least(f"encoder.{name}", getattr(self, name))
+        at_least("encoder.d_ff", 1 if self.d_ff is None else self.d_ff)
+        for name in ("attn_dropout", "proj_dropout"):
+            probability(f"encoder.{name}", getattr(self, name))
+        for value in self.ff_dropout:
+            probability("encoder.ff_dropout", value)
 
 
 class FeedForward(nn.Module):

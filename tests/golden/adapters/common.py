@@ -24,7 +24,8 @@ def load_state(module: nn.Module, arrays: Mapping[str, Tensor], rename: tuple[st
     module.load_state_dict({_renamed(key, rename): array for key, array in group(arrays, "state").items()})
 
 
-def same_gradients(case: Case, module: nn.Module, arrays: Mapping[str, Tensor], rename: tuple[str, str] = ("", "")) -> None:
+def same_gradients(case: Case, module: nn.Module, arrays: Mapping[str, Tensor],
+                   rename: tuple[str, str] = ("", "")) -> None:
     """Every stored gradient, and none beside them (parameters out of use may have none or zeros)."""
     ours, stored = dict(module.named_parameters()), group(arrays, "grad")
     names = {_renamed(key, rename): gradient for key, gradient in stored.items()}
@@ -36,7 +37,8 @@ def same_gradients(case: Case, module: nn.Module, arrays: Mapping[str, Tensor], 
         assert not extra, f"gradients that the original has not: {extra}"
 
 
-def same_state(case: Case, module: nn.Module, stored: Mapping[str, Tensor], loose: Mapping[str, float] | None = None) -> None:
+def same_state(case: Case, module: nn.Module, stored: Mapping[str, Tensor],
+               loose: Mapping[str, float] | None = None) -> None:
     """The module's state after a call; `loose` names keys with an absolute tolerance of their own."""
     ours = module.state_dict()
     for key, tensor in stored.items():

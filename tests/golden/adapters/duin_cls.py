@@ -12,7 +12,6 @@ from torch import Tensor
 
 from src.models.duin.classifier import DuinClassifier
 from src.models.duin.config import (
-    ClassifierConfig,
     ContrastConfig,
     HeadConfig,
     QuantizerConfig,
@@ -29,8 +28,8 @@ from tests.golden.folder import Case
 def build(hyper: dict[str, Any]) -> DuinClassifier:
     """The replica with the original's hyperparameters."""
     subject, vq, contra, head = hyper["subj"], hyper["vq"], hyper["contra"], hyper["cls"]
-    config = ClassifierConfig(
-        n_subjects=hyper["n_subjects"],
+    config = DuinClassifier.Config(
+        n_subjects=subject["n_subjects"],
         subject=SubjectConfig(subject["d_output"], subject["use_bias"], subject["use_proj"]),
         tokenizer=tokenizer_config(hyper["tokenizer"]),
         encoder=encoder_config(hyper["encoder"]),
@@ -38,7 +37,7 @@ def build(hyper: dict[str, Any]) -> DuinClassifier:
         quantizer=QuantizerConfig(vq["codex_size"], vq["d_codex"], vq["beta"], vq["decay"], vq["init_kmeans"]),
         contrast=ContrastConfig(contra["d_contra"], contra["loss_mode"]),
         replica=True)
-    return DuinClassifier(config, hyper["n_channels"], hyper["seq_len"], hyper["n_labels"])
+    return DuinClassifier(config, subject["d_input"], hyper["seq_len"], head["n_labels"])
 
 
 def duin_cls(case: Case) -> None:
@@ -80,7 +79,7 @@ def _watch_stages(model: DuinClassifier) -> dict[str, Tensor]:
     watch(model.subj_block, "X_h", lambda output: output.mT)
     watch(model.tokenizer, "T", lambda output: output)
     watch(model.emb_time, "E_time", lambda output: output)
-    for i, block in enumerate(model.encoder["1"].xfmr_blocks):
+    for i, block in enumerate(model.transformer.xfmr_blocks):
         watch(block, f"E_block{i}", lambda output: output.tokens)
     return seen
 
@@ -185,6 +184,7 @@ def _same_distribution(key: str, found: np.ndarray, stored: dict[str, float]) ->
 
 def build_from_shapes(shapes: dict[str, list[int]]) -> DuinClassifier:
     """A classifier whose state has these shapes; the stride, which no shape shows, is set to 1."""
+    codex_size, d_codex = shapes["vq_block.codex.embeddings"]
     d_output, n_subjects = shapes["subj_block.subj_layer.B.weight"]
     length, width = shapes["emb_time.time_encodings"]
     convs = [key for key in shapes if key.startswith("tokenizer.") and key.endswith(".0.1.weight")]
@@ -192,13 +192,13 @@ def build_from_shapes(shapes: dict[str, list[int]]) -> DuinClassifier:
     block, seg_len, ones = "encoder.1.xfmr_blocks.0", width // filters[-1], (1,) * len(convs)
     head = [key for key in shapes if key.startswith("cls_block.") and key.endswith(".weight")]
     inner, d_head = shapes[f"{block}.mha.W_q.W.weight"][0], shapes[f"{block}.mha.norm_q.weight"][0]
-    config = ClassifierConfig(
+    config = DuinClassifier.Config(
         n_subjects, SubjectConfig(d_output),
         TokenizerConfig(seg_len, tuple(filters), ones, tuple(kernels), ones, (True,) * len(convs), ones),
         EncoderConfig(n_blocks=1 + max(int(key.split(".")[3]) for key in shapes if key.startswith("encoder.")),
                       n_heads=inner // d_head, d_head=d_head, d_ff=shapes[f"{block}.ffn.fc1.0.weight"][0]),
         HeadConfig(tuple(shapes[key][0] for key in head[:-1])), replica=True,
-        quantizer=QuantizerConfig(*shapes["vq_block.codex.embeddings"]),
+        quantizer=QuantizerConfig(codex_size, d_codex),
         contrast=ContrastConfig(shapes["contra_block.proj_z.0.weight"][0]))
     channels = shapes["subj_block.subj_layer.W.weight"][0] // d_output
     return DuinClassifier(config, channels, seg_len * length, shapes[head[-1]][0])

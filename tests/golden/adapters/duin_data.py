@@ -46,7 +46,7 @@ def splits_cls(case: Case) -> None:
         case.same(f"X_{name}_first3", signals[rows[:3]].transpose(0, 2, 1), arrays[f"output/X_{name}_first3"])
     case.same("zscore_mean", mean, arrays["output/zscore_mean"])
     case.same("zscore_std", std, arrays["output/zscore_std"])
-    words = np.asarray(rng.get_state()[1])
+    words = rng.get_state(legacy=False)["state"]["key"]
     stored = arrays["output/np_random_state_head"]
     case.same("np_random_state_head", words[: len(stored)].astype(np.int64), stored)
 

@@ -13,7 +13,7 @@ from src.models.layers.heads import LabelHead, SignalHead, TokenHead
 from src.models.layers.positions import TimeEmbedding, sinusoids
 from src.models.layers.quantizers import VectorQuantizer, kmeans
 from src.models.layers.subject import SubjectBlock
-from src.models.layers.tokenizers import PatchTokenizer, TokenizerConfig
+from src.models.layers.tokenizers import PatchTokenizer, TokenizerConfig, convolutions
 from src.models.layers.transformer import EncoderConfig, TransformerStack
 from tests.golden.adapters.common import group, load_state, run_layer, same_gradients, same_state, tensors
 from tests.golden.folder import Case
@@ -39,7 +39,8 @@ def tokenizer_config(hyper: dict[str, Any]) -> TokenizerConfig:
 
 def patch_tokenizer(case: Case) -> None:
     hyper = case.hyper
-    tokenizer = PatchTokenizer(hyper.get("d_neural", hyper.get("n_channels")), tokenizer_config(hyper))
+    d_input = hyper["d_neural"] if "d_neural" in hyper else hyper["n_channels"]
+    tokenizer = PatchTokenizer(d_input, hyper["seg_len"], convolutions(tokenizer_config(hyper), hyper["seg_len"]))
     run_layer(case, tokenizer, ("X",), lambda x: {"out": tokenizer(x.mT)})
 
 
@@ -78,18 +79,18 @@ def transformer_stack(case: Case) -> None:
     """Twice where the file has gradients: with scores, and by the path without them that training takes."""
     keep = keep_mask(tensors(case))
 
-    def with_scores(stack: TransformerStack, tokens: Tensor) -> dict[str, Tensor]:
+    def with_scores(stack: TransformerStack, tokens: Tensor) -> dict[str, Tensor | None]:
         seen = stack.attend(tokens, keep)
         return {"emb": seen.tokens, "attn_weight": seen.weights, "attn_score": seen.scores}
 
-    def without(stack: TransformerStack, tokens: Tensor) -> dict[str, Tensor]:
+    def without(stack: TransformerStack, tokens: Tensor) -> dict[str, Tensor | None]:
         with torch.no_grad():
             scores = with_scores(stack, tokens)
         return {**scores, "emb": stack(tokens, keep)}
 
     for way in (with_scores, without):
         stack = TransformerStack(case.hyper["d_model"], encoder_config(case.hyper))
-        run_layer(case, stack, ("emb",), lambda tokens, way=way, stack=stack: {"emb": None, **way(stack, tokens)})
+        run_layer(case, stack, ("emb",), lambda tokens, way=way, stack=stack: way(stack, tokens))
 
 
 def vector_quantizer(case: Case) -> None:
@@ -147,8 +148,9 @@ def token_head(case: Case) -> None:
 
 def signal_head(case: Case) -> None:
     hyper = case.hyper
-    lists = [tuple(hyper[name]) for name in ("n_filters", "kernel_sizes", "n_strides", "dilation_rates")]
-    head = SignalHead(hyper["d_model"], *lists, hyper["d_neural"], tuple(hyper["d_hidden"]))
+    lists = {name: tuple(hyper[name])
+             for name in ("n_filters", "kernel_sizes", "n_strides", "dilation_rates", "d_hidden")}
+    head = SignalHead(hyper["d_model"], d_output=hyper["d_neural"], **lists)
     run_layer(case, head, ("E",), lambda tokens: {"out": head(tokens).mT})
 
 
