@@ -88,7 +88,7 @@ def test_a_record_that_goes_bad_later_is_named(tiny, workers):
         return [Sample(np.ones((2, 8), np.float32))]
 
     tiny.read = read
-    with pytest.raises(BadRecord, match="^r005: became shorter$"):
+    with pytest.raises(BadRecord, match=r"^r005: became shorter$"):
         list(make_loader(tiny, ROWS, batch_size=4, train=False, seed=0, num_workers=workers))
 
 
