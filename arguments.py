@@ -37,7 +37,7 @@ def _flag(name: str, default: Any, kind: type, help: str, **more: Any) -> Flag:
     return Flag(name, default, kind, help, **more)
 
 
-BOTH = (TRAIN, TEST)
+BOTH, DATA = (TRAIN, TEST), (TRAIN, TEST, PREPARE)
 
 GROUPS: dict[str, list[Flag]] = {
     "model": [
@@ -51,8 +51,8 @@ GROUPS: dict[str, list[Flag]] = {
     ],
     "data": [
         _flag("dataset", None, str, "which data set (default: what --data_path holds, else the model's own)",
-              choices=tuple(registry.DATASETS), commands=BOTH),
-        _flag("dataset_args", [], str, "options of the data set, key=value", many="+", commands=BOTH),
+              choices=tuple(registry.DATASETS), commands=DATA),
+        _flag("dataset_args", [], str, "options of the data set, key=value", many="+", commands=DATA),
         _flag("data_path", None, str, "folder or file with the recordings", commands=BOTH),
         _flag("split_ratio", [0.8, 0.1, 0.1], float, "train, validation and test shares where the data carry no split",
               many=3, least=0, most=1),
@@ -70,7 +70,7 @@ GROUPS: dict[str, list[Flag]] = {
               commands=BOTH),
         _flag("num_workers", None, int, "processes that prepare batches (default: 0 on a CPU, up to 8 for a GPU)",
               least=0, commands=BOTH),
-        _flag("limit", None, int, "use at most this many records of each part", least=1, commands=BOTH),
+        _flag("limit", None, int, "use (write) at most this many records of each part", least=1, commands=DATA),
         _flag("on_bad_record", "skip", str, "leave unreadable records out, or refuse to start",
               choices=("skip", "error"), commands=BOTH),
         _flag("control", "none", str, "negative control: training labels permuted, or signals replaced by noise",
@@ -166,18 +166,17 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
     ],
     "preparing": [
-        _flag("output", "data", str, "folder to write", commands=(PREPARE,)),
-        _flag("layout", "npz", str, "file layout", choices=("npz", "wfdb", "mat"), commands=(PREPARE,)),
-        _flag("simulate", "simulated_ecg", str, "which simulated set", choices=("simulated_seeg", "simulated_ecg"),
+        _flag("output", "data", str, "new folder to write (simulate), or the folder of the picture (inspect)",
               commands=(PREPARE,)),
-        _flag("simulate_args", [], str, "its options, key=value", many="+", commands=(PREPARE,)),
-        _flag("records", None, int, "write at most this many records", least=1, commands=(PREPARE,)),
+        _flag("layout", "npz", str, "file layout of simulated recordings", choices=("npz", "wfdb", "mat"),
+              commands=(PREPARE,)),
+        _flag("seconds", 10.0, float, "how much of a recording is drawn", above=0, commands=(PREPARE,)),
     ],
 }
 
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
-    PREPARE: {"action": ("?", "simulate: write simulated recordings; inspect: look at one file"),
+    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what a file holds and draw it"),
               "file": ("?", "the file to inspect")},
     COMPARE: {"runs": ("*", "run folders")},
 }

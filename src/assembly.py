@@ -169,11 +169,7 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
     from src.data.open import recognise
 
     args.dataset = args.dataset or recognise(args.data_path)
-    known = options.leaves(registry.load(registry.dataset_row(args.dataset).dataset).Config)
-    wanted = {"resample_hz": spec.rate_hz, "window_s": spec.seconds, "to_unit": spec.unit, "channels": spec.channels,
-              "classes": target.names, "target": target.kind}
-    values = {key: value for key, value in wanted.items() if key in known} | key_values(args.dataset_args)
-    dataset = open_dataset(args.dataset, args.data_path, values, args.on_bad_record)
+    dataset = open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record, spec, target)
     if dataset.target.names != target.names or dataset.target.kind != target.kind:
         raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
                         f"{dataset.target.kind} {', '.join(dataset.target.names)}", "use the names of the training data")
