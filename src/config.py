@@ -40,6 +40,8 @@ def resolve(command: str, argv: list[str]) -> argparse.Namespace:
         values.update(layer)
         sources.update(dict.fromkeys(layer, source))
     _apply_implied(values, sources)
+    if command == arguments.TRAIN:
+        _fit_warmup(values, sources)
     _check_holds(values, sources, table, errors)
     if command == arguments.TRAIN:
         errors += check_train(values)
@@ -224,6 +226,16 @@ def _apply_implied(values: dict[str, Any], sources: dict[str, str]) -> None:
             for other, value in implied.items():
                 if sources[other] != "command line":
                     values[other], sources[other] = value, f"--{name}"
+
+
+def _fit_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """A recipe's warm-up keeps its share of the training when somebody changes the number of epochs."""
+    row = registry.MODELS[values["model"]]
+    epochs = {**row.recipe, **row.recipes.get(values["dataset"], {})}.get("epochs")
+    if sources["warmup_epochs"] == "recipe" and epochs and values["epochs"] != epochs:
+        values["warmup_epochs"] = values["warmup_epochs"] * values["epochs"] / epochs
+        if values["warmup_steps"] is not None:
+            values["warmup_epochs"] = 0.0
 
 
 def _check_holds(values, sources, table, errors) -> None:

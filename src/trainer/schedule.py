@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from src.errors import UserError
+
 ONECYCLE_START = 25.0  # the first rate is lr / 25, and the rise takes a fifth of the run unless a warm-up is given
 ONECYCLE_RISE = 0.2
 
@@ -111,6 +113,11 @@ def build_schedule(optimizer: torch.optim.Optimizer, args, updates_per_epoch: in
     per_epoch = 1 if by_epoch else updates_per_epoch
     positions = math.ceil(total / updates_per_epoch) if by_epoch else total
     warmup = args.warmup_steps if args.warmup_steps is not None else round(args.warmup_epochs * updates_per_epoch)
+    if warmup > total:
+        if getattr(args, "sources", {}).get("warmup_epochs") != "recipe":
+            raise UserError(f"a warm-up of {warmup} updates is longer than the training of {total}",
+                            f"an epoch has {updates_per_epoch} updates: lower --warmup_epochs or --warmup_steps")
+        warmup = total // 10
     if by_epoch:
         warmup = math.ceil(warmup / updates_per_epoch)
     at = curve(args.scheduler, lr=args.lr, min_lr=min(args.min_lr, args.lr), total=positions, warmup=warmup,
