@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from src.models.layers.heads import LabelHead, SignalHead, TokenHead
+
+
+def test_logits_are_plain_unless_the_sigmoid_is_asked_for():
+    torch.manual_seed(0)
+    plain, squashed = LabelHead(12, 5, (8,)), LabelHead(12, 5, (8,), sigmoid=True)
+    squashed.load_state_dict(plain.state_dict())
+    tokens = torch.randn(3, 4, 3)
+    torch.testing.assert_close(squashed(tokens), plain(tokens).sigmoid())
+
+
+def test_without_hidden_layers_a_head_is_linear():
+    head = TokenHead(6, 11)
+    assert [tuple(p.shape) for p in head.parameters()] == [(11, 6), (11,)]
+    assert head(torch.randn(2, 3, 6)).shape == (2, 3, 11)
+
+
+@pytest.mark.parametrize(("kernels", "strides"), [((3, 4, 7), (1, 4, 5)), ((3, 10, 19), (2, 10, 10))])
+def test_the_signal_is_as_long_as_the_strides_make_it(kernels, strides):
+    head = SignalHead(16, (8, 8, 6), kernels, strides, (1, 1, 1), d_output=5)
+    assert head(torch.randn(2, 6, 16)).shape == (2, 5, 6 * strides[0] * strides[1] * strides[2])

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from src.errors import UserError
+from src.models.layers.tokenizers import PatchTokenizer, TokenizerConfig, choose_segment, convolutions
+
+
+def make(seg_len: int = 20, d_input: int = 3, **options) -> PatchTokenizer:
+    torch.manual_seed(0)
+    config = TokenizerConfig(n_filters=(6, 4), **options)
+    return PatchTokenizer(d_input, seg_len, convolutions(config, seg_len)).eval()
+
+
+def test_the_original_sizes_follow_from_its_segment():
+    blocks = convolutions(TokenizerConfig(), 100)
+    assert [block.stride for block in blocks] == [10, 1, 1]
+    assert [block.kernel for block in blocks] == [19, 3, 3]
+    assert PatchTokenizer(16, 100, blocks).width == 160
+
+
+def test_segments_do_not_see_each_other():
+    tokenizer, signal = make(), torch.randn(2, 3, 80)
+    changed = signal.clone()
+    changed[..., 20:40] += 1.0
+    before, after = tokenizer(signal), tokenizer(changed)
+    different = (before != after).any(dim=2).any(dim=0)
+    assert different.tolist() == [False, True, False, False]
+
+
+def test_a_token_is_its_segment_convolved_with_the_time_outermost():
+    tokenizer, signal = make(use_bn=(False, False)), torch.randn(2, 3, 40)
+    features = signal[..., 20:40]
+    for part, block in zip(tokenizer.conv_blocks, tokenizer.blocks):
+        conv = part[0][0]
+        padding = "same" if block.stride == 1 else (block.kernel - 1) // 2
+        features = torch.nn.functional.conv1d(features, conv.weight, conv.bias, block.stride, padding)
+    torch.testing.assert_close(tokenizer(signal)[:, 1], features.transpose(1, 2).flatten(1))
+
+
+def test_in_evaluation_it_is_affine():
+    tokenizer, (a, b) = make(), torch.randn(2, 1, 3, 40)
+    torch.testing.assert_close(tokenizer((a + b) / 2), (tokenizer(a) + tokenizer(b)) / 2)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@settings(max_examples=30, deadline=None)
+@given(seg_len=st.integers(5, 60), stride=st.integers(1, 6), kernel=st.integers(1, 9), dilation=st.integers(1, 3),
+       pool=st.integers(1, 3))
+def test_the_width_is_the_width_of_the_tokens(seg_len, stride, kernel, dilation, pool):
+    options = {"n_strides": (stride, 1), "kernel_sizes": (kernel, 3), "dilation_rates": (dilation, 1),
+               "pool_sizes": (1, pool)}
+    try:
+        tokenizer = make(seg_len, **options)
+    except UserError:
+        return
+    assert tokenizer(torch.randn(1, 3, 2 * seg_len)).shape == (1, 2, tokenizer.width)
+
+
+@pytest.mark.parametrize(("samples", "rate", "segment"), [
+    (3000, 1000.0, 100), (50, 100.0, 10), (2500, 250.0, 100), (1250, 500.0, 50), (4096, 512.0, 64), (750, 250.0, 25)])
+def test_the_segment_is_100_samples_or_near_a_tenth_of_a_second(samples, rate, segment):
+    assert choose_segment(samples, rate) == segment
+
+
+def test_a_window_that_no_segment_divides_is_refused():
+    with pytest.raises(UserError, match="3001 samples"):
+        choose_segment(3001, 1000.0)
+
+
+def test_lists_of_unequal_length_are_refused():
+    with pytest.raises(UserError, match="n_strides has 2 values for 3 convolutions"):
+        convolutions(TokenizerConfig(n_strides=(10, 1)), 100)
+
+
+def test_strides_that_leave_nothing_are_refused():
+    with pytest.raises(UserError, match="leave nothing of 20 samples"):
+        convolutions(TokenizerConfig(n_filters=(4,), pool_sizes=(50,)), 20)
