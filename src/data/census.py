@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import numpy as np
 
 from src.data.dataset import BaseDataset
 from src.data.splits import check_leaks
 
+WIDTH = 80  # columns of the narrowest terminal
 LISTED = 12  # labels or channels that a line names before it says how many more there are
 
 
@@ -22,7 +25,8 @@ def census(dataset: BaseDataset, parts: dict[str, np.ndarray]) -> list[str]:
     for name, rows in parts.items():
         if len(rows):
             lines.append(f"{name:<10}{len(rows)} records, {_subjects(records.subject[rows])}; {_labels(dataset, rows)}")
-    return [*lines, f"check     {check_leaks(dataset, parts)}"]
+    lines.append(f"check     {check_leaks(dataset, parts)}")
+    return [piece for line in lines for piece in wrap(line, WIDTH, subsequent_indent=" " * 10)]
 
 
 def _subjects(subject: np.ndarray) -> str:

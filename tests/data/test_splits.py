@@ -120,6 +120,11 @@ def test_a_byte_identical_recording_in_two_parts_is_a_leak(tiny):
         check_leaks(tiny, {"train": np.array([0, 4]), "valid": np.array([6])})
 
 
+def test_validating_on_exactly_the_training_records_is_no_accident(tiny):
+    few = np.array([0, 1, 2])
+    assert "nothing leaks" in check_leaks(tiny, {"train": few, "valid": few.copy(), "test": np.array([3])})
+
+
 def test_a_clean_split_says_what_was_compared(tiny):
     said = check_leaks(tiny, {"train": np.array([0, 4, 8]), "test": np.array([1, 5, 9])})
     assert said.startswith("nothing leaks: 2 subjects")
