@@ -21,6 +21,7 @@ class _Controlled(BaseDataset):
         self.inner, self.seed = dataset, seed
         self.records, self.spec, self.target = copy.copy(dataset.records), dataset.spec, dataset.target
         self.source, self.notes = dataset.source, (*dataset.notes, note)
+        self.within_subject = dataset.within_subject
 
     def content_hash(self, row: int) -> str | None:
         return self.inner.content_hash(row)

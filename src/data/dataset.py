@@ -46,6 +46,7 @@ class BaseDataset(ABC):
     spec: SignalSpec
     target: TargetSpec
     source: str = ""  # one line for people: what these data are and where they come from
+    within_subject: bool = False  # True where each subject is decoded from other trials of the same subject
     notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
 
     @abstractmethod

@@ -25,6 +25,8 @@ class SimulatedSEEG(BaseDataset):
     `trials_per_word` repetitions is the validation part, the `test_trials_per_word` after them are the test part.
     """
 
+    within_subject = True
+
     @dataclass(frozen=True)
     class Config:
         words: int = 12  # classes, 2..61
