@@ -1,7 +1,8 @@
 """A symmetric 1-D U-Net (Ronneberger et al. 2015): an encoder, a decoder of the same shape, skips between them.
 
-- One body, two heads: a label per sample (target kind `samples`), or a label per record from the mean and the maximum
-  over time of what the decoder gives.
+- One body, two heads: a label per sample from what the decoder gives (target kind `samples`), or a label per record
+  from the mean and the maximum over time of the deepest level and of the decoder's output. The deepest level is pooled
+  too because the decoder's few channels alone learn records slowly.
 - Any length: the signal is padded with zeros to the next multiple of 2 ** depth and the output is cropped back.
 - Deviations: 'same' padding in place of valid convolutions, batch norm, nearest-neighbour upsampling.
 """
@@ -47,7 +48,8 @@ class UNet(BaseModel):
         self.decoder = nn.ModuleList(
             double_conv(low + high, high, config) for low, high in zip(widths[:0:-1], widths[-2::-1])
         )
-        self.head = nn.Conv1d(widths[0], outputs, 1) if per_sample else nn.Linear(2 * widths[0], outputs)
+        pooled = 2 * (widths[0] + widths[-1])
+        self.head = nn.Conv1d(widths[0], outputs, 1) if per_sample else nn.Linear(pooled, outputs)
 
     @classmethod
     def from_spec(cls, config: Config, spec: SignalSpec, target: TargetSpec) -> UNet:
@@ -61,22 +63,25 @@ class UNet(BaseModel):
     def forward(self, signal: Tensor) -> Tensor:
         """(batch, channels, samples) -> (batch, outputs), or (batch, outputs, samples) when `per_sample`."""
         self.check_input(signal, self.channels)
-        x = self.features(signal)                                               # (B, width, T)
+        deepest, decoded = self.features(signal)
         if self.per_sample:
-            return self.head(x)                                                 # (B, K, T)
-        return self.head(torch.cat([x.mean(dim=-1), x.amax(dim=-1)], dim=1))    # (B, K)
+            return self.head(decoded)                                               # (B, K, T)
+        pooled = [summary for x in (deepest, decoded) for summary in (x.mean(dim=-1), x.amax(dim=-1))]
+        return self.head(torch.cat(pooled, dim=1))                                  # (B, K)
 
-    def features(self, signal: Tensor) -> Tensor:
-        """(batch, channels, samples) -> (batch, width, samples), what the decoder makes of the signal."""
+    def features(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, channels, samples) -> the deepest level (batch, width * 2 ** depth, samples / 2 ** depth, rounded up)
+        and what the decoder makes of it (batch, width, samples)."""
         samples = signal.shape[-1]
         x = F.pad(signal, (0, -samples % 2**self.depth))
         skips = []
         for block in self.encoder[:-1]:
-            skips.append(block(x if not skips else F.max_pool1d(skips[-1], 2)))
-        x = self.encoder[-1](F.max_pool1d(skips[-1], 2))
+            skips.append(block(x))
+            x = F.max_pool1d(skips[-1], 2)
+        deepest = x = self.encoder[-1](x)
         for block in self.decoder:
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skips.pop()], dim=1))
-        return x[..., :samples]
+        return deepest, x[..., :samples]
 
     def init_weights(self) -> None:
         init_convolutions(nn.ModuleList([self.encoder, self.decoder]))
