@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.errors import UserError
-from src.evaluation.console import line, new_table
+from src.evaluation.console import fits, line, new_table
 from src.evaluation.run_log import RunLog
 from src.evaluation.style import save_png, shortened
 from src.evaluation.training_curves import comparison_figure
@@ -34,7 +34,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        return self.runs[0].folder.name + (f" and {len(self.runs) - 1} more" if len(self.runs) > 1 else "")
+        return self.runs[0].folder.name + (f" + {len(self.runs) - 1}" if len(self.runs) > 1 else "")
 
     @property
     def label(self) -> str:
@@ -70,47 +70,44 @@ def summary(group: Group, score: Callable[[RunLog], float | None]) -> str:
     return f"{number(statistics.mean(values))} ± {number(statistics.stdev(values))}"
 
 
-def score_cells(group: Group) -> dict[str, str]:
-    """The columns that every comparison has."""
-    run = group.runs[0]
-    states = {each.state for each in group.runs}
-    epochs = sorted({each.epochs[-1].get("epoch", 0) if each.epochs else 0 for each in group.runs})
-    cells = {"runs": str(len(group.runs)), "metric": run.monitor or "–",
-             "best": summary(group, lambda run: run.best), "last": summary(group, lambda run: run.last),
-             "epoch": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
-             "state": states.pop() if len(states) == 1 else "mixed"}
-    if any(each.test is not None for each in group.runs):
+def score_cells(group: Group, metric: str) -> dict[str, str]:
+    """The columns that every comparison has; `metric` is what all runs watch, "" where they differ in it."""
+    states = {run.state for run in group.runs}
+    epochs = sorted({len(run.epochs) for run in group.runs})
+    cells = {"runs": str(len(group.runs))} if len(group.runs) > 1 else {}
+    cells |= {} if metric else {"metric": group.runs[0].monitor or "–"}
+    cells[f"best {metric}".strip()] = summary(group, lambda run: run.best)
+    cells["last"] = summary(group, lambda run: run.last)
+    if any(run.test is not None for run in group.runs):
         cells["test"] = summary(group, lambda run: run.test)
-    return cells
+    return cells | {"epochs": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
+                    "state": states.pop() if len(states) == 1 else "mixed"}
 
 
 def show(groups: list[Group], console: Console) -> None:
-    """One table, a row per group; the settings that differ in a table of their own where 80 columns are too few."""
-    rows = [{key: shortened(value, 24) for key, value in group.settings.items()} | score_cells(group)
-            for group in groups]
-    columns = useful_columns(rows, groups)
-    whole = table_of(groups, rows, columns)
-    if console.measure(whole).maximum <= console.width:
+    """One table, a row per group; the settings that differ in a table of their own where the lines get too long."""
+    metrics = {run.monitor for group in groups for run in group.runs}
+    metric = metrics.pop() if len(metrics) == 1 else ""
+    settings = [group.settings for group in groups]
+    scores = [score_cells(group, metric) for group in groups]
+    whole = table_of(groups, [first | second for first, second in zip(settings, scores)])
+    if fits(whole, console):
         console.print(whole)
     else:
-        console.print(settings_table(groups))
+        apart = table_of(groups, settings)
+        console.print(apart if fits(apart, console) else settings_table(groups))
         line(console)
-        console.print(table_of(groups, rows, [key for key in columns if key not in groups[0].settings]))
+        console.print(table_of(groups, scores))
     if not groups[0].settings:
         line(console, "These runs differ in nothing but seed and fold." if len(groups[0].runs) > 1 else "One run only.")
 
 
-def useful_columns(rows: list[dict[str, str]], groups: list[Group]) -> list[str]:
-    """Settings, then scores; a column that says the same for all and is no score is left out."""
+def table_of(groups: list[Group], rows: list[dict[str, str]]) -> Table:
+    """A row per group, a column for whatever any row has."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    single = all(len(group.runs) == 1 for group in groups)
-    return [key for key in columns if not (key == "runs" and single)]
-
-
-def table_of(groups: list[Group], rows: list[dict[str, str]], columns: list[str]) -> Table:
     table = new_table("run", *columns)
     for group, row in zip(groups, rows):
-        table.add_row(Text(shortened(group.name, 28)), *(Text(row.get(key, "–")) for key in columns))
+        table.add_row(Text(shortened(group.name, 28)), *(Text(shortened(row.get(key, ""))) for key in columns))
     return table
 
 

@@ -62,6 +62,11 @@ def score_table(evaluation: Evaluation) -> Table:
     return table
 
 
+def fits(table: Table, console: Console) -> bool:
+    """Whether no cell has to be cut (a table's own measure never exceeds the console)."""
+    return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
+
+
 def new_table(first: str, *others: str) -> Table:
     """A table without frame: the first column text, the others numbers, no cell ever on two lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

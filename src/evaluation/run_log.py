@@ -101,7 +101,9 @@ def find_runs(paths: list[str]) -> list[Path]:
             continue
         inside = [] if (path / CONFIG).is_file() else sorted(child.parent for child in path.glob(f"*/{CONFIG}"))
         found += inside or [path]
-    distinct = {folder.resolve(): folder for folder in found}  # a link such as last_run is the run it points to
+    distinct: dict[Path, Path] = {}
+    for folder in sorted(found, key=Path.is_symlink):  # a link such as last_run is the run it points to
+        distinct.setdefault(folder.resolve(), folder)
     if not distinct:
         raise UserError("files were given, but no run folder", "python compare.py checkpoints/lr_*")
     return list(distinct.values())
