@@ -35,7 +35,7 @@ def train_one(args: Any):
 
     args, notes = assembly.resumed_args(args) if args.resume else (args, [])
     data = assembly.data_of_run(args)
-    model = assembly.build_model(args, data.spec, data.target, len(data.dataset.subjects))
+    model = assembly.build_model(args, data.spec, data.target, data.known_subjects)
     notes += assembly.init_from(model, args.init_from) if args.init_from else []
     trainer = assembly.build_trainer(args, model, data)
     plan.show(trainer, notes)

@@ -14,6 +14,7 @@ from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input, p
 from src.data.signal import SignalSpec, TargetSpec
 from src.door import NothingToDo
 from src.errors import UserError
+from src.interop.weights import read_state_dict
 from src.trainer import checkpoint, distributed, random_state, run_folder, run_state
 
 
@@ -33,7 +34,10 @@ def build_data(args: Any, splits: Path | None = None, normalizer: dict[str, Any]
 
 
 def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int = 1, stored: dict | None = None):
-    """The model that the flags name, for these signals and targets; `stored` is a checkpoint's configuration of it."""
+    """The model that the flags name, for these signals and targets; `stored` is a checkpoint's configuration of it.
+
+    `subjects`: how many have parameters of their own; 1 where test subjects are not those of training.
+    """
     row = registry.model_row(args.model)
     if target.kind not in row.kinds:
         raise UserError(f"--model {args.model}: learns {' or '.join(row.kinds)}; the labels of these data are "
@@ -177,12 +181,20 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
 
 
 def init_from(model, where: str) -> list[str]:
-    """Start from weights of a run or file: what fits by name and shape is taken, and what was not is reported."""
-    state = checkpoint.read(checkpoint.find_weights(where))["model"]
+    """Start from weights of a run or file; returns what loaded and what did not. UserError where nothing fits.
+
+    A model that knows the files of its original (`load_original`) reads them its own way; else names and shapes decide.
+    """
+    path = Path(where)
+    state = read_state_dict(checkpoint.find_weights(path) if path.is_dir() else path)
     own = model.state_dict()
+    if set(own) != set(state) and hasattr(model, "load_original"):
+        model.init_weights()
+        return [f"{where}: {model.load_original(state)}"]
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
     if not fitting:
-        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model")
+        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model",
+                        "the names and shapes of the file's tensors must be the model's")
     model.init_weights()
     model.weights_loaded = True
     model.load_state_dict(fitting, strict=False)

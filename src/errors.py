@@ -31,6 +31,9 @@ class BadRecord(UserError):
         super().__init__(f"{record}: {reason}", hint)
         self.record, self.reason = record, reason
 
+    def __reduce__(self):  # it travels from worker processes
+        return BadRecord, (self.record, self.reason, self.hint)
+
 
 class Diverged(UserError):
     """The loss or the gradients are no longer finite; exit code 3."""

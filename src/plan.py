@@ -9,10 +9,10 @@ from src.trainer.display import say
 
 
 def show(trainer: Any, notes: list[str]) -> None:
-    """Data with the check that nothing leaks (on every rank: a leak stops the run), model, machine, length."""
-    lines = census(trainer.data.dataset, trainer.data.rows)
+    """Data with the check that nothing leaks (a leak stops the run), model, machine, length. The main rank alone."""
     if not trainer.world.is_main:
         return
+    lines = census(trainer.data.dataset, trainer.data.rows)
     model, args = trainer.model, trainer.args
     total = sum(p.numel() for p in model.parameters())
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)

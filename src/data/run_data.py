@@ -44,6 +44,11 @@ class RunData:
         """What a model sees, normalisation included."""
         return self.dataset.spec.with_steps(self.normalizer.describe())
 
+    @property
+    def known_subjects(self) -> int:
+        """Subjects that a model may have parameters for: 1 where those tested are not those trained on."""
+        return len(self.dataset.subjects) if self.dataset.within_subject else 1
+
     def loader(self, subset: str, batch_size: int, *, train: bool = False, balanced: bool = False,
                num_workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False) -> SignalLoader:
         """Batches of one part; UserError names the parts that there are."""
@@ -61,8 +66,7 @@ class RunData:
     def describe(self) -> dict[str, Any]:
         """What a checkpoint carries about its data, as plain values."""
         return {"signal_spec": self.spec.to_dict(), "target_spec": self.target.to_dict(),
-                "normalizer": self.normalizer.state_dict(), "splits_digest": self.digest(),
-                "subjects": len(self.dataset.subjects)}
+                "normalizer": self.normalizer.state_dict(), "splits_digest": self.digest()}
 
     def digest(self) -> str:
         """Of the split by record names: testing refuses a split that is not the one trained with."""

@@ -1,0 +1,47 @@
+"""A state dict from a file of tensors: a checkpoint of ours, a bare torch state dict, or safetensors."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+
+from src.errors import UserError
+
+
+def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
+    """Name -> tensor on the CPU. UserError for files that hold anything beyond tensors and plain values."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    content = _read(path)
+    for key in ("model", "state_dict", "model_state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds a {type(content).__name__}, a state dict is expected")
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise UserError(f"{path}: holds no tensors by name", "a state dict (torch.save or safetensors) is expected")
+    return tensors
+
+
+def _read(path: Path):
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:  # safetensors raises its own error classes for damaged files
+            raise UserError(f"{path}: not a safetensors file: {str(error).splitlines()[0]}") from None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
+        raise UserError(f"{path}: holds objects beyond tensors and plain values and was refused. {reason.strip()}".strip(),
+                        "nothing in it was executed") from None
+    except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files
+        raise UserError(f"{path}: cannot be read as weights: {(str(error).splitlines() or [type(error).__name__])[0]}",
+                        "nothing in it was executed") from None
