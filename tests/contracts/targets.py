@@ -1,4 +1,4 @@
-"""What the contract tests expect of each model, and the small data they use. A model that is not named gets the default.
+"""What the contract tests expect of each model (the default where it is not named), and the small data they use.
 
 `SIGNALS` is by the model's default data set, `EXPECTED` by its name in the registry and the target's kind.
 """
@@ -31,7 +31,7 @@ class Expected:
 
 # By model, or by "model/kind" where one kind of target differs.
 EXPECTED: dict[str, Expected] = {
-    "unet/samples": Expected(steps=100, lr=3e-2, loss=0.6),  # 200 x 8 labels of noise with four channels; chance is 1.04
+    "unet/samples": Expected(steps=100, lr=3e-2, loss=0.6),  # 1,600 labels of noise, four channels; chance is 1.04
 }
 
 ECG = SignalSpec(("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"), 100.0, "mV", 200)
@@ -81,7 +81,7 @@ def make_batch(name: str, kind: str, size: int = 4, seed: int = 0) -> Batch:
 
 
 def make_label(kind: str, signal: Tensor) -> Tensor:
-    """Balanced labels of the records; per sample, how many of two channels are positive in the mean over nine samples."""
+    """Balanced labels of the records; per sample, in how many of two channels the mean over nine samples is positive."""
     classes = torch.arange(len(signal)) % OUTPUTS
     if kind == "multilabel":
         return F.one_hot(classes, OUTPUTS).float()

@@ -86,7 +86,8 @@ def test_the_smallest_training_batch_moves_the_weights(name):
     kind = first_kind(name)
     model = make_model(name, kind).train()
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    losses = train_steps(model, make_batch(name, kind, size=expected(name, kind).smallest_batch), kind, steps=1, lr=1e-3)
+    batch = make_batch(name, kind, size=expected(name, kind).smallest_batch)
+    losses = train_steps(model, batch, kind, steps=1, lr=1e-3)
     assert all(torch.isfinite(torch.tensor(losses)))
     assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters()))
 
@@ -163,12 +164,12 @@ def test_another_length_works_or_is_refused_with_the_expected_shape(name):
     model, batch = make_model(name, kind).eval(), make_batch(name, kind)
     samples = signal_spec(name).samples
     for length in (samples - 1, samples // 2 + 1):
+        refusal, output = "", None
         try:
             output = predict(model, replace(batch, signal=batch.signal[..., :length]))
         except UserError as error:
-            assert str(samples) in str(error)
-        else:
-            assert output.shape == output_shape(kind, 4, length)
+            refusal = str(error)
+        assert str(samples) in refusal if output is None else output.shape == output_shape(kind, 4, length)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -180,7 +181,8 @@ def test_layer_depths_cover_every_parameter_from_stem_to_head(name):
     head = {id(parameter) for parameter in model.head.parameters()}  # pyright: ignore
     head_depths = {depths[key] for key, parameter in model.named_parameters() if id(parameter) in head}
     assert max(head_depths) == max(depths.values())
-    assert all(depths[key] <= min(head_depths) for key, parameter in model.named_parameters() if id(parameter) not in head)
+    backbone_depths = {depths[key] for key, parameter in model.named_parameters() if id(parameter) not in head}
+    assert max(backbone_depths) <= min(head_depths)
 
 
 @pytest.mark.parametrize("name", MODELS)

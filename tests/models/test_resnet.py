@@ -46,7 +46,7 @@ def test_resnet1d_starts_as_published():
     torch.manual_seed(0)
     model = ResNet1d(12, 5)
     model.init_weights()
-    conv, fan_out = model.stages[3][1].conv2, 320 * 3
+    conv, fan_out = model.stages[3][1].conv2, 320 * 3  # pyright: ignore
     assert conv.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.02)
     assert model.head.weight.std().item() == pytest.approx(0.01, rel=0.1)
     assert not model.head.bias.any()
@@ -68,7 +68,7 @@ def test_dropout_of_resnet1d_acts_in_training_only():
 ])
 def test_the_body_gives_the_numbers_of_fairseq_signals(block, file):
     with np.load(GOLDEN / file, allow_pickle=False) as arrays:
-        state = {key.removeprefix("state/"): torch.from_numpy(arrays[key]) for key in arrays if key.startswith("state/")}
+        state = {key[len("state/"):]: torch.from_numpy(arrays[key]) for key in arrays if key.startswith("state/")}
         source, wanted = torch.from_numpy(arrays["input/source"]), torch.from_numpy(arrays["output/x"])
     body = ResNetBody(12, block, (1, 1, 1, 1), stem=4, widths=(4, 8, 16, 32)).eval()
     body.load_state_dict(state)

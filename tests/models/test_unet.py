@@ -44,8 +44,8 @@ def test_the_head_of_a_record_sees_the_deepest_level_and_the_decoder():
 
 def test_the_decoder_mirrors_the_encoder():
     model = UNet(2, 3, UNet.Config(width=4, depth=3))
-    encoder = [block[0].out_channels for block in model.encoder]
-    decoder = [block[0].out_channels for block in model.decoder]
+    encoder = [block[0].out_channels for block in model.encoder]  # pyright: ignore
+    decoder = [block[0].out_channels for block in model.decoder]  # pyright: ignore
     assert encoder == [4, 8, 16, 32]
     assert decoder == encoder[-2::-1]
 
