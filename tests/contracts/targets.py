@@ -81,7 +81,7 @@ def make_batch(name: str, kind: str, size: int = 4, seed: int = 0) -> Batch:
 
 
 def make_label(kind: str, signal: Tensor) -> Tensor:
-    """Balanced labels of the records; per sample, in how many of two channels the mean over nine samples is positive."""
+    """Balanced labels of the records; per sample, in how many of two channels the mean of nine samples is positive."""
     classes = torch.arange(len(signal)) % OUTPUTS
     if kind == "multilabel":
         return F.one_hot(classes, OUTPUTS).float()
