@@ -188,7 +188,8 @@ def test_a_browser_shows_the_page_without_errors_or_sideways_scrolling(written, 
     probe = ("<script>addEventListener('load', () => { const images = [...document.images];"
              f"document.title = [{measures}].join() }})</script>")
     copy = tmp_path / "probe.html"
-    copy.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", written[2]) + probe, encoding="utf-8")
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", written[2])
+    copy.write_text(page + probe, encoding="utf-8")
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                f"--window-size={width},900", "--dump-dom", f"file://{copy}"]
     page = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
