@@ -1,0 +1,85 @@
+"""The documentation says what is so: every command runs, the table of models is the registry's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from src import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ["--limit", "6", "--preset", "tiny", "--max_steps", "2", "--dataset_args", "cache_mb=16"]
+
+
+def commands() -> list[str]:
+    """The right-hand sides of coming_from.md, in order."""
+    found = []
+    for line in (ROOT / "docs/coming_from.md").read_text(encoding="utf8").splitlines():
+        cells = re.split(r"(?<!\\)\|", line)
+        if len(cells) == 4:
+            found += [code for code in re.findall(r"`([^`]+)`", cells[2]) if code.startswith(("python ", "for "))]
+    return found
+
+
+def expanded(command: str) -> list[str]:
+    """A shell loop as its commands."""
+    loop = re.fullmatch(r"for (\w+) in ([^;]+); do (.+); done", command)
+    if not loop:
+        return [command]
+    name, values, body = loop.groups()
+    return [body.replace(f"${name}", value) for value in values.split()]
+
+
+def run(command: str) -> int:
+    _, script, *words = shlex.split(command)
+    if script == "train.py":
+        words += [word for word in SMALL if not ("--data_path" in words and word.startswith("cache_mb"))]
+        words = [word for word in words if word != "--dataset_args" or "--data_path" not in words]
+    return import_module(script.removesuffix(".py")).main(words)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A place with a small folder of recordings, where runs may be written."""
+    import prepare
+
+    place = tmp_path_factory.mktemp("coming_from")
+    assert prepare.main(["simulate", "--layout", "wfdb", "--output", str(place / "my_recordings"), "--limit", "40"]) == 0
+    return place
+
+
+def test_every_command_of_coming_from_runs(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    ran = 0
+    for written in commands():
+        for command in expanded(written):
+            assert run(command) == 0, f"{command}\n{capsys.readouterr().err[-2000:]}"
+            ran += 1
+    assert ran > 30
+
+
+def test_the_readme_lists_every_model():
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    table = readme.split("<!-- models -->")[1].split("<!-- /models -->")[0].strip()
+    rows = [f"| `{name}` | {row.about} | `{row.dataset}` |" for name, row in registry.MODELS.items()]
+    assert table.splitlines() == ["| `--model` | what it is | trained by default on |", "|---|---|---|", *rows]
+
+
+def test_links_in_the_documentation_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_python_file_is_found_by_git_ignore_rules():
+    """Patterns are anchored: /data/ must not hide src/data."""
+    import subprocess
+
+    hidden = subprocess.run(["git", "check-ignore", "src/data/signal.py", "src/models/model.py"], cwd=ROOT,
+                            capture_output=True, text=True)
+    assert hidden.stdout == ""
