@@ -84,7 +84,7 @@ class BaseTrainer(ABC):
             self.model.compile()
         monitor = (args.monitor or self.target.monitor).removeprefix("val_")
         patience = args.patience if args.early_stopping else None
-        self.progress = Progress(monitor, metrics.direction(monitor), patience, args.min_delta)
+        self.progress = Progress(monitor, predicting.direction(monitor), patience, args.min_delta)
         self.optimizer = self.get_optimizer()
         self.scheduler = self.get_scheduler(self.optimizer)
         self.ema = EMA(self.model, args.ema) if args.ema else None
@@ -266,7 +266,7 @@ class BaseTrainer(ABC):
             self.scheduler.step()
         if value is None:
             return not self.val_loaders  # nothing to judge by: the newest weights are what is kept
-        return self.progress.update(value, epoch)
+        return self.progress.update(value, epoch + 1)
 
     def _count_foreign_updates(self, step_before: int, place_before: int) -> None:
         """A loop that calls its own optimizer.step() is counted by its batches, and resumes at the ends of epochs."""
@@ -301,7 +301,7 @@ class BaseTrainer(ABC):
         rate = self.meter.samples_per_second()
         self.display.interval({**values, "lr": self.get_lr(), "grad": self.meter.norm, "samples/s": rate}, self.device)
         if self.tracker is not None:
-            self.tracker.write("train", epoch=self.feed.epoch, step=self.global_step, **values, lr=self.get_lr(),
+            self.tracker.write("train", epoch=self.feed.epoch + 1, step=self.global_step, **values, lr=self.get_lr(),
                                grad_norm=self.meter.norm, samples_per_s=rate)
 
     def _log_epoch(self, train: dict[str, float], values: dict[str, float], is_best: bool, seconds: float) -> None:
@@ -309,7 +309,7 @@ class BaseTrainer(ABC):
         watched = self.progress.monitor
         self.display.row(self.current_epoch, train, values, is_best and bool(values), self.get_lr(), self.meter, seconds)
         if self.tracker is not None:
-            self.tracker.write("epoch", epoch=self.current_epoch - 1, step=self.global_step, train=train, val=values,
+            self.tracker.write("epoch", epoch=self.current_epoch, step=self.global_step, train=train, val=values,
                                lr=self.get_lr(), seconds=round(seconds, 3), monitor={
                                    "name": watched, "value": values.get(watched), "best": self.progress.best,
                                    "is_best": is_best})

@@ -10,9 +10,19 @@ import numpy as np
 import torch
 
 from src.data.signal import Batch
+from src.errors import UserError
+from src.evaluation import metrics
 from src.evaluation.predictions import Predictions
 
 LABEL_NAMES = ("label", "labels", "y", "target", "targets")
+
+
+def direction(metric: str) -> str:
+    """"max" or "min"; a metric of somebody's own is better when larger, unless its name says loss or error."""
+    try:
+        return metrics.direction(metric)
+    except UserError:
+        return "min" if any(word in metric.lower() for word in ("loss", "err")) else "max"
 
 
 class Abandoned(Exception):

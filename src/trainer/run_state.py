@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +29,7 @@ def of(trainer: Any) -> dict[str, Any]:
         **(trainer.data.describe() if trainer.data is not None else {}),
         "args": config.to_save(args),
         "versions": versions(),
-        "command": " ".join(sys.argv),
+        "command": shlex.join(["python", *sys.argv]),
         "epoch": trainer.current_epoch,
         "step": trainer.global_step,
         "best": trainer.progress.best,
@@ -201,7 +202,7 @@ def finish(trainer: Any, took: str) -> None:
         use_for_inference(trainer, checkpoint.read(best, verify=False))
     if not trainer.world.is_main:
         return
-    score = f"{progress.monitor} {progress.best:.4f} at epoch {progress.best_epoch + 1}" if progress.best is not None \
+    score = f"{progress.monitor} {progress.best:.4f} at epoch {progress.best_epoch}" if progress.best is not None \
         else "no validation"
     early = f" (stopped early after {progress.waited} validations without progress)" if progress.should_stop else ""
     say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
