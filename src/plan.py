@@ -22,8 +22,8 @@ def show(trainer: Any, notes: list[str]) -> None:
         f"model     {args.model}, {total:,} parameters{frozen}",
         *(f"note      {note}" for note in getattr(model, "notes", ())),
         f"machine   {trainer.device}{ranks}, {trainer.precision.note}",
-        f"training  {trainer.total_updates} updates in {trainer.epochs} epochs of {trainer.updates_per_epoch}, "
-        f"{args.optimizer} at {args.lr:g} ({args.scheduler}), best by {trainer.progress.monitor}",
+        f"training  {trainer.epochs} epochs of {trainer.updates_per_epoch} updates, {args.optimizer} at {args.lr:g} "
+        f"({args.scheduler}), best by {trainer.progress.monitor}",
         *(f"note      {note}" for note in notes),
     ]
     if args.dry_run:

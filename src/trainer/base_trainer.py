@@ -151,12 +151,13 @@ class BaseTrainer(ABC):
         self.display.epoch, self.display.phase = epoch, "training"
         step_before, place_before = self.global_step, self.feed.place
         train = self.train_epoch(self.feed)
+        rate = self.meter.samples_of_epoch() / (time.time() - started)
         self._count_foreign_updates(step_before, place_before)
         last = self.global_step >= self.total_updates
         values = self._validate() if (epoch + 1) % self.args.eval_freq == 0 or last else {}
         is_best = self._judge(values, epoch)
         self.current_epoch, self.is_inside_epoch = epoch + 1, False
-        self._log_epoch(train, values, is_best, time.time() - started)
+        self._log_epoch(train, values, is_best, rate, time.time() - started)
         self._save(is_best)
         gc.collect()
         if self.world.sum(float(self.signals.received is not None))[0]:
@@ -304,13 +305,14 @@ class BaseTrainer(ABC):
             self.tracker.write("train", epoch=self.feed.epoch + 1, step=self.global_step, **values, lr=self.get_lr(),
                                grad_norm=self.meter.norm, samples_per_s=rate)
 
-    def _log_epoch(self, train: dict[str, float], values: dict[str, float], is_best: bool, seconds: float) -> None:
+    def _log_epoch(self, train: dict[str, float], values: dict[str, float], is_best: bool, rate: float,
+                   seconds: float) -> None:
         train = {name.removeprefix("train_"): float(value) for name, value in train.items()}
         watched = self.progress.monitor
-        self.display.row(self.current_epoch, train, values, is_best and bool(values), self.get_lr(), self.meter, seconds)
+        self.display.row(self.current_epoch, train, values, is_best and bool(values), self.get_lr(), self.meter.norm, rate)
         if self.tracker is not None:
             self.tracker.write("epoch", epoch=self.current_epoch, step=self.global_step, train=train, val=values,
-                               lr=self.get_lr(), seconds=round(seconds, 3), monitor={
+                               lr=self.get_lr(), samples_per_s=round(rate, 2), seconds=round(seconds, 3), monitor={
                                    "name": watched, "value": values.get(watched), "best": self.progress.best,
                                    "is_best": is_best})
 

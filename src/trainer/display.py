@@ -63,12 +63,12 @@ class Display:
             say(f"epoch {self.epoch + 1}/{self.epochs} batch {self.feed.number}/{len(self.feed)} "
                 + " ".join(f"{name} {_number(value)}" for name, value in values.items()))
 
-    def row(self, epoch: int, train: dict[str, float], val: dict[str, float], is_best: bool, lr: float, meter: Any,
-            seconds: float) -> None:
+    def row(self, epoch: int, train: dict[str, float], val: dict[str, float], is_best: bool, lr: float, norm: float,
+            rate: float) -> None:
         """A finished epoch: the losses, the monitored metric (its best marked), and how the step is doing."""
         watched = {self.monitor: val.get(self.monitor)} if self.monitor != "loss" else {}
         values = {"epoch": epoch, "train loss": train.get("loss"), "val loss": val.get("loss"), **watched, "lr": lr,
-                  "grad": meter.norm, "time": duration(seconds), "left": duration(self.left(epoch)), "best": is_best}
+                  "grad": norm, "samples/s": rate, "left": duration(self.left(epoch)), "best": is_best}
         self.rows.append(values)
         if self.live is None and not self.quiet:
             shown = [f"{name} {_number(value)}" for name, value in values.items()

@@ -77,6 +77,10 @@ class Meter:
         sums, self.interval = self.interval, {}
         return _means(sums, world)
 
+    def samples_of_epoch(self) -> float:
+        """Records that this rank has trained on in the epoch, as far as the losses were read."""
+        return self.epoch.get("loss", [0.0, 0.0])[1]
+
     def samples_per_second(self) -> float:
         """Of this rank, since the last call."""
         now = time.perf_counter()

@@ -102,7 +102,7 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         trainer.folder = Path(world.from_main(box))
     if world.is_main:
         run_folder.point_to(trainer.folder)
-        say(f"run       {trainer.folder} (again: python train.py --config {trainer.folder / 'config.json'})")
+        say(f"run       {trainer.folder}\nagain     python train.py --config {trainer.folder / 'config.json'}")
     return state
 
 
