@@ -176,15 +176,15 @@ GROUPS: dict[str, list[Flag]] = {
 
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
-    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what a file holds and draw it"),
+    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what it holds"),
               "file": ("?", "the file to inspect")},
     COMPARE: {"runs": ("*", "run folders")},
 }
 
 # What people type by habit -> the flag that is meant (offered in the error, never guessed).
-HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "batch": "batch_size", "bs": "batch_size",
-          "wd": "weight_decay", "amp": "mixed_precision", "fp16": "precision", "gpu": "device", "gpu_ids": "device",
-          "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights", "ckpt": "weights",
+HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "batch": "batch_size",
+          "bs": "batch_size", "wd": "weight_decay", "amp": "mixed_precision", "fp16": "precision", "gpu": "device",
+          "gpu_ids": "device", "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights", "ckpt": "weights",
           "name": "experiment_name", "max_epochs": "epochs", "data": "data_path", "data_dir": "data_path",
           "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs", "arch": "model"}
 

@@ -28,7 +28,8 @@ def _prepare(argv: list[str]) -> int:
         raise UserError("inspect: no file", "python prepare.py inspect FILE")
     from src.pipelines.inspect_file import inspect_file
 
-    print("\n".join(inspect_file(args.file, args.output if args.sources["output"] != "default" else None, args.seconds)))
+    folder = args.output if args.sources["output"] != "default" else None
+    print("\n".join(inspect_file(args.file, folder, args.seconds)))
     return OK
 
 

@@ -2,8 +2,8 @@
 
     python PEERS.py --only bare bare_full bare_fused --plug benchmarks/peers_plug.py:fit
 
-The job gives model, loader, optimizer, steps, clip and log interval; the JSON log, the schedule, clipping, the display and
-the checkpoints are ours.
+The job gives model, loader, optimizer, steps, clip and log interval; the JSON log, the schedule, clipping, the display
+and the checkpoints are ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def settings(job) -> Namespace:
-    return Namespace(epochs=max(job.steps // job.epoch_steps, 1), max_steps=job.steps, lr=job.lr, weight_decay=0.01, scheduler="cosine",
+    return Namespace(max_steps=job.steps, lr=job.lr, weight_decay=0.01, scheduler="cosine",
                      grad_clip=job.clip, print_freq=job.log_every, save_dir=job.folder, experiment_name="ours",
                      device="cpu", use_tensorboard=False, seed=0)
 

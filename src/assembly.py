@@ -46,7 +46,8 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
     if stored is not None:
         settings = options.from_dict(model_class.Config, stored, "hyperparameter")
     else:
-        settings = options.build(model_class.Config, hyperparameters(args, row, model_class, subjects), "hyperparameter")
+        values = hyperparameters(args, row, model_class, subjects)
+        settings = options.build(model_class.Config, values, "hyperparameter")
     random_state.seed_all(random_state.derive(args.seed, "model"))
     model = model_class.from_spec(settings, spec, target)
     model.config = settings if not hasattr(model, "config") else model.config
@@ -173,10 +174,12 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
     from src.data.open import recognise
 
     args.dataset = args.dataset or recognise(args.data_path)
-    dataset = open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record, spec, target)
+    options_given = key_values(args.dataset_args)
+    dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
     if dataset.target.names != target.names or dataset.target.kind != target.kind:
         raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
-                        f"{dataset.target.kind} {', '.join(dataset.target.names)}", "use the names of the training data")
+                        f"{dataset.target.kind} {', '.join(dataset.target.names)}",
+                        "use the names of the training data")
     return as_test_part(dataset, args, state["normalizer"])
 
 
@@ -222,7 +225,8 @@ def resumed_args(args: Any) -> tuple[Any, list[str]]:
         args.resume = str(folder)
     folder = Path(args.resume) if Path(args.resume).is_dir() else Path(args.resume).parent
     if not Path(args.resume).exists():
-        raise UserError(f"--resume {args.resume}: no such file or folder", "python train.py --resume auto, or a run folder")
+        raise UserError(f"--resume {args.resume}: no such file or folder",
+                        "python train.py --resume auto, or a run folder")
     saved = config.complete(argparse.Namespace(**run_folder.read_config(folder)))
     notes = []
     for name, source in args.sources.items():

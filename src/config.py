@@ -159,7 +159,7 @@ def _convert_all(given: dict[str, Any], table, errors, where: str) -> dict[str, 
 
 
 def convert(flag: arguments.Flag, value: Any) -> Any:
-    """Text (or a value of a configuration file) -> the flag's type, within its bounds; ValueError says what is allowed."""
+    """Text, or a file's value -> the flag's type, within its bounds; ValueError says what is allowed."""
     if value is None:
         if flag.default is not None:
             raise ValueError("needs a value")
@@ -254,7 +254,8 @@ def check_train(values: dict[str, Any]) -> list[str]:
     """What single flags cannot tell: settings that contradict each other."""
     v = argparse.Namespace(**values)
     rules = [
-        (v.warmup_epochs > v.epochs, f"--warmup_epochs {v.warmup_epochs:g}: longer than the training of {v.epochs} epochs"),
+        (v.warmup_epochs > v.epochs,
+         f"--warmup_epochs {v.warmup_epochs:g}: longer than the training of {v.epochs} epochs"),
         (v.warmup_steps is not None and v.warmup_epochs, "--warmup_steps: give it or --warmup_epochs, not both"),
         (v.warmup_steps is not None and v.max_steps is not None and v.warmup_steps > v.max_steps,
          f"--warmup_steps {v.warmup_steps}: longer than the training of {v.max_steps} updates"),
@@ -270,7 +271,8 @@ def check_train(values: dict[str, Any]) -> list[str]:
         (v.resume is not None and v.init_from is not None, "--init_from: a resumed run has its weights; leave out one"),
         (v.resume is not None and v.seeds is not None and v.resume != "auto",
          "--resume PATH: goes on with one run; for --seeds use --resume auto"),
-        (v.use_multigpu and v.device not in (None, "cuda"), f"--device {v.device}: one device; --use_multigpu takes all"),
+        (v.use_multigpu and v.device not in (None, "cuda"),
+         f"--device {v.device}: one device; --use_multigpu takes all"),
     ]
     return [message for wrong, message in rules if wrong]
 
@@ -294,18 +296,26 @@ def print_flags(argv: list[str]) -> int:
             source = args.sources.get(flag.name, "default")
             origin = f"[{source}] " if source != "default" else ""
             doors = "" if arguments.TRAIN in flag.commands else f"[{', '.join(flag.commands)}] "
-            print(f"  --{flag.name:<20} {_show(value) if value not in (None, []) else '-':<14} {origin}{doors}{flag.help}")
+            shown = _show(value) if value not in (None, []) else "-"
+            print(f"  --{flag.name:<20} {shown:<14} {origin}{doors}{flag.help}")
     if any(word.startswith("--model") for word in argv):
         _print_hyperparameters(args)
     return OK
 
 
 def _print_hyperparameters(args: argparse.Namespace) -> None:
-    from src.options import build, describe
+    from src.assembly import hyperparameters
+    from src.options import build, flatten
 
     row = registry.model_row(args.model)
-    preset = row.presets.get(args.preset, {}) if args.preset else {}
+    model_class = registry.load(row.model)
+    values = hyperparameters(args, row, model_class)
     print(f"\nhyperparameters of {args.model} (--model_args key=value)")
-    config = build(registry.load(row.model).Config, [*(f"{k}={v}" for k, v in preset.items()), *args.model_args])
-    for line in describe(config):
-        print(f"  {line}")
+    for name, value in flatten(build(model_class.Config, values, "hyperparameter")).items():
+        print(f"  {name:<28} {_show(value):<18} {'[' + _source_of(name, args) + ']' if name in values else ''}")
+
+
+def _source_of(name: str, args: argparse.Namespace) -> str:
+    if any(word.startswith(f"{name}=") for word in args.model_args):
+        return "command line"
+    return "--preset" if args.preset else "data"

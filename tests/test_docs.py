@@ -48,7 +48,8 @@ def folder(tmp_path_factory):
     import prepare
 
     place = tmp_path_factory.mktemp("coming_from")
-    assert prepare.main(["simulate", "--layout", "wfdb", "--output", str(place / "my_recordings"), "--limit", "40"]) == 0
+    words = ["simulate", "--layout", "wfdb", "--output", str(place / "my_recordings"), "--limit", "40"]
+    assert prepare.main(words) == 0
     return place
 
 

@@ -79,7 +79,7 @@ class RunData:
 
 def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
             normalizer: dict[str, Any] | None = None) -> RunData:
-    """Split (or take `splits`, a run's file), then fit the normaliser on the training part (or take its stored state)."""
+    """Split (or take `splits`, a run's file), fit the normaliser on the training part (or take its stored state)."""
     if splits is not None and splits.exists():
         rows = load_splits(splits, dataset.records)
     else:

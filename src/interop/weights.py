@@ -40,8 +40,8 @@ def _read(path: Path):
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
-        raise UserError(f"{path}: holds objects beyond tensors and plain values and was refused. {reason.strip()}".strip(),
-                        "nothing in it was executed") from None
+        message = f"{path}: holds objects beyond tensors and plain values and was refused. {reason.strip()}"
+        raise UserError(message.strip(), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files
         raise UserError(f"{path}: cannot be read as weights: {(str(error).splitlines() or [type(error).__name__])[0]}",
                         "nothing in it was executed") from None

@@ -55,7 +55,7 @@ class BaseModel(nn.Module, ABC):
         return [child for child in self.children() if child is not head]
 
     def layer_depths(self) -> dict[str, int]:
-        """Parameter name -> depth for layer-wise decay: 0 the stem .. L the head. Default: the order of the children."""
+        """Parameter name -> depth for layer-wise decay: 0 the stem .. L the head; by default the order of children."""
         depths = {name: depth for depth, (name, _) in enumerate(self.named_children())}
         return {name: depths.get(name.split(".")[0], 0) for name, _ in self.named_parameters()}
 

@@ -37,12 +37,13 @@ def _check_gradients(trainer: Any) -> None:
             if parameter.requires_grad and parameter not in trainer.optimizer.state
             and not any(fnmatch(name, pattern) for pattern in allowed)]
     if idle:
-        raise UserError(f"{len(idle)} parameters got no gradient: {', '.join(idle[:5])}{' ...' if len(idle) > 5 else ''}",
+        raise UserError(f"{len(idle)} parameters got no gradient: {', '.join(idle[:5])}",
                         "use them in forward, or name them in the model's no_gradient with the reason")
 
 
 def _check_same(first: torch.nn.Module, second: torch.nn.Module) -> None:
-    different = [name for name, value in first.state_dict().items() if not torch.equal(value, second.state_dict()[name])]
+    state = second.state_dict()
+    different = [name for name, value in first.state_dict().items() if not torch.equal(value, state[name])]
     if different:
         raise UserError(f"after saving and resuming these differ: {', '.join(different[:5])}",
                         "keep all of the model's state in parameters and buffers")

@@ -52,7 +52,8 @@ def _facts(recording: Recording) -> list[str]:
             lines.append(f"{name:<12}{'-':>12}{'-':>12}{'-':>12}{absent:>9}")
         else:
             lines.append(f"{name:<12}{there.min():>12.4g}{np.median(there):>12.4g}{there.max():>12.4g}{absent:>9}")
-    return lines + [f"{name:<11}{value}" for name, value in recording.meta.items() if isinstance(value, (str, int, float))]
+    facts = {name: value for name, value in recording.meta.items() if isinstance(value, (str, int, float))}
+    return lines + [f"{name:<11}{value}" for name, value in facts.items()]
 
 
 def _draw(recording: Recording, picture: Path, seconds: float) -> None:
@@ -64,5 +65,5 @@ def _draw(recording: Recording, picture: Path, seconds: float) -> None:
     try:
         figure.savefig(picture, dpi=150)
     except OSError as error:
-        raise UserError(f"{picture}: the picture cannot be written: {error.strerror}", "--output names another folder") \
-            from None
+        message = f"{picture}: the picture cannot be written: {error.strerror}"
+        raise UserError(message, "--output names another folder") from None
