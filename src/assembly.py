@@ -175,12 +175,21 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
 
     args.dataset = args.dataset or recognise(args.data_path)
     options_given = key_values(args.dataset_args)
+    found = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record).spec
+    if not {name.lower() for name in spec.channels} <= {name.lower() for name in found.channels}:
+        raise UserError(f"these weights expect {_described(spec)}; these data have {_described(found)}",
+                        "channels are matched by name; those that are missing cannot be made up")
     dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
     if dataset.target.names != target.names or dataset.target.kind != target.kind:
         raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
                         f"{dataset.target.kind} {', '.join(dataset.target.names)}",
                         "use the names of the training data")
     return as_test_part(dataset, args, state["normalizer"])
+
+
+def _described(spec: SignalSpec) -> str:
+    names = ", ".join(spec.channels[:12]) + (" ..." if len(spec.channels) > 12 else "")
+    return f"{len(spec.channels)} channels ({names}) at {spec.rate_hz:g} Hz in {spec.unit}"
 
 
 def init_from(model, where: str) -> list[str]:

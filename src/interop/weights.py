@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from src.errors import UserError
+from src.interop.pickles import refusal
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
@@ -38,10 +39,8 @@ def _read(path: Path):
             raise UserError(f"{path}: not a safetensors file: {str(error).splitlines()[0]}") from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
-        message = f"{path}: holds objects beyond tensors and plain values and was refused. {reason.strip()}"
-        raise UserError(message.strip(), "nothing in it was executed") from None
+    except pickle.UnpicklingError:
+        raise UserError(refusal(path), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files
         raise UserError(f"{path}: cannot be read as weights: {(str(error).splitlines() or [type(error).__name__])[0]}",
                         "nothing in it was executed") from None

@@ -1,7 +1,7 @@
 """Checkpoints: one file, written atomically, that `torch.load(weights_only=True)` opens and whose bytes are checked.
 
-A file is written beside its place, fsynced, its directory of entries read back, and renamed; the folder is fsynced; the one before stays as
-`last.previous.pth`. torch.load accepts a flipped bit, so the checksum of every entry (the CRC-32 of the zip archive
+A file is written beside its place, fsynced, its table of entries read back, and renamed; the folder is fsynced; the
+one before stays as `last.previous.pth`. torch.load accepts a flipped bit, so the checksum of every entry (the CRC-32 of the zip archive
 that a checkpoint is) is verified before a resume.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from src.errors import UserError
+from src.interop.pickles import refusal
 
 FORMAT = 1
 LAST, PREVIOUS, BEST = "last.pth", "last.previous.pth", "best_model.pth"
@@ -82,9 +83,8 @@ def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
         _verify(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: holds objects beyond tensors and plain values and was refused: {_first_line(error)}",
-                        "nothing in it was executed") from None
+    except pickle.UnpicklingError:
+        raise UserError(refusal(path), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, KeyError, EOFError... for damaged files
         raise UserError(f"{path}: damaged, it cannot be read: {_first_line(error)}", _DAMAGED_HINT) from None
     if not isinstance(state, dict) or "format" not in state or "model" not in state:

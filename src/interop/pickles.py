@@ -1,0 +1,45 @@
+"""What a pickle would import, read from its opcodes without running any of them."""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from pathlib import Path
+
+HARMLESS = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
+            "torch._tensor._rebuild_from_type_v2", "torch.Size", "torch.device"}
+
+
+def refused_names(path: Path) -> list[str]:
+    """The dotted names beyond tensors and plain values that the pickle in `path` asks for; empty where none is seen."""
+    try:
+        names = _imports(_pickle_bytes(path))
+    except Exception:  # opcodes of a damaged file end anywhere
+        return []
+    return [name for name in dict.fromkeys(names) if name not in HARMLESS and not name.endswith("Storage")]
+
+
+def _pickle_bytes(path: Path) -> bytes:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+    return path.read_bytes()
+
+
+def _imports(data: bytes) -> list[str]:
+    names, texts = [], []
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in ("GLOBAL", "INST"):
+            names.append(str(argument).replace(" ", "."))
+        elif opcode.name == "STACK_GLOBAL":
+            names.append(".".join(texts[-2:]))
+        elif isinstance(argument, str):
+            texts.append(argument)
+    return names
+
+
+def refusal(path: Path) -> str:
+    """A sentence for people: what the file asks for."""
+    names = refused_names(path)
+    asked = f": it asks for {', '.join(names[:3])}" if names else ""
+    return f"{path}: holds objects beyond tensors and plain values and was refused{asked}"
