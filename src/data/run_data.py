@@ -98,10 +98,10 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
 
 
 def as_test_part(dataset: BaseDataset, args: Any, normalizer: dict[str, Any]) -> RunData:
-    """New data for trained weights: their own parts where they have them, else everything is the test part."""
+    """New data for trained weights: their own parts; without a test part among them, everything is the test part."""
     everything = np.arange(len(dataset))
     subset = dataset.records.subset
-    rows = {name: everything[subset == name] for name in dataset.subsets} or {"test": everything}
+    rows = {"test": everything, **{name: everything[subset == name] for name in dataset.subsets}}
     rows = {part: _limited(found, args.limit, args.seed) for part, found in rows.items()}
     return RunData(dataset, rows, Normalizer.from_state(normalizer), (), args.seed, args.dataset,
                    list(args.dataset_args), args.data_path)
