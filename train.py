@@ -32,7 +32,10 @@ def _train(argv: list[str]) -> int:
 def train_one(args: Any):
     """One run: data, model, trainer, fit. Returns the trainer, or None after a dry run."""
     from src import assembly, plan
+    from src.trainer import distributed
 
+    if distributed.restarted() and args.resume is None:
+        args.resume = "auto"  # torchrun started the processes again: go on where the run was
     args, notes = assembly.resumed_args(args) if args.resume else (args, [])
     data = assembly.data_of_run(args)
     model = assembly.build_model(args, data.spec, data.target, data.known_subjects)

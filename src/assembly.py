@@ -225,7 +225,8 @@ def resumed_args(args: Any) -> tuple[Any, list[str]]:
     What may change from here on is how a run is watched and where it computes, not what it computes.
     """
     if args.resume == "auto":
-        folder, finished = run_folder.find_for_resume(args)
+        world = distributed.join(args.device)  # the main rank looks, so that all ranks go on with the same run
+        folder, finished = world.from_main(run_folder.find_for_resume(args) if world.is_main else None)
         if finished:
             raise NothingToDo(f"{folder}: this run is finished already")
         if folder is None:
