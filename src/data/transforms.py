@@ -60,6 +60,18 @@ class Scale:
         return signal
 
 
+class Flip:
+    """Turns the sign of all channels with probability `p`: the polarity of a lead or contact that may be reversed."""
+
+    def __init__(self, p: float):
+        self.p = _share("flip", p)
+
+    def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if rng.random() < self.p:
+            np.negative(signal, out=signal)
+        return signal
+
+
 class ChannelDropout:
     """Sets each channel to zero with probability `p`; one that is drawn at random always stays."""
 
@@ -88,7 +100,8 @@ class TimeMask:
 
 
 TRANSFORMS: dict[str, Callable[[float], Transform]] = {
-    "shift": Shift, "noise": Noise, "scale": Scale, "channel_dropout": ChannelDropout, "time_mask": TimeMask,
+    "shift": Shift, "noise": Noise, "scale": Scale, "flip": Flip, "channel_dropout": ChannelDropout,
+    "time_mask": TimeMask,
 }
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.data.transforms import ChannelDropout, Noise, Scale, Shift, TimeMask, parse_augmentation
+from src.data.transforms import ChannelDropout, Flip, Noise, Scale, Shift, TimeMask, parse_augmentation
 from src.errors import UserError
 
 
@@ -44,6 +44,12 @@ def test_noise_has_the_stated_deviation_and_scale_one_factor():
     assert abs(np.log(factors[:, 0]).std() - 0.2) < 0.03
 
 
+def test_flip_turns_the_sign_of_all_channels_together_with_its_probability():
+    flipped = [Flip(0.3)(ramp(), rng(seed)) for seed in range(500)]
+    assert all((signal == ramp()).all() or (signal == -ramp()).all() for signal in flipped)
+    assert abs(np.mean([signal[0, 0] < 0 for signal in flipped]) - 0.3) < 0.06
+
+
 def test_channel_dropout_never_takes_every_channel():
     kept = np.array([(ChannelDropout(0.9)(ramp(), rng(seed)) != 0).all(axis=1) for seed in range(100)])
     assert kept.any(axis=1).all()
@@ -58,7 +64,8 @@ def test_time_mask_blanks_one_stretch_within_its_share():
 
 
 def test_the_same_generator_gives_the_same_signal():
-    chain = parse_augmentation(["shift=9", "noise=0.1", "scale=0.1", "channel_dropout=0.2", "time-mask=0.2"])
+    chain = parse_augmentation(["shift=9", "noise=0.1", "scale=0.1", "flip=0.5", "channel_dropout=0.2",
+                                "time-mask=0.2"])
     first, again = ramp(), ramp()
     one, two = rng(3), rng(3)
     for transform in chain:
