@@ -6,6 +6,8 @@ import pickletools
 import zipfile
 from pathlib import Path
 
+from src.interop.archives import is_archive
+
 HARMLESS = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
             "torch._tensor._rebuild_from_type_v2", "torch.Size", "torch.device"}
 
@@ -20,7 +22,7 @@ def refused_names(path: Path) -> list[str]:
 
 
 def _pickle_bytes(path: Path) -> bytes:
-    if zipfile.is_zipfile(path):
+    if is_archive(path):
         with zipfile.ZipFile(path) as archive:
             return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
     return path.read_bytes()

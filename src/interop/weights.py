@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from src.errors import UserError
+from src.interop.archives import damage, first_line, is_archive
 from src.interop.pickles import refusal
 
 
@@ -36,11 +37,13 @@ def _read(path: Path):
         try:
             return load_file(path)
         except Exception as error:  # safetensors raises its own error classes for damaged files
-            raise UserError(f"{path}: not a safetensors file: {str(error).splitlines()[0]}") from None
+            raise UserError(f"{path}: not a safetensors file: {first_line(error)}") from None
+    if is_archive(path) and (wrong := damage(path)):
+        raise UserError(f"{path}: {wrong}", "a flipped bit would be loaded as a weight")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(refusal(path), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files
-        raise UserError(f"{path}: cannot be read as weights: {(str(error).splitlines() or [type(error).__name__])[0]}",
+        raise UserError(f"{path}: cannot be read as weights: {first_line(error)}",
                         "nothing in it was executed") from None

@@ -1,8 +1,8 @@
 """Checkpoints: one file, written atomically, that `torch.load(weights_only=True)` opens and whose bytes are checked.
 
 A file is written beside its place, fsynced, its table of entries read back, and renamed; the folder is fsynced; the
-one before stays as `last.previous.pth`. torch.load accepts a flipped bit, so the checksum of every entry (the CRC-32 of the zip archive
-that a checkpoint is) is verified before a resume.
+one before stays as `last.previous.pth`. torch.load accepts a flipped bit, so the checksum of every entry (the CRC-32 of
+the zip archive that a checkpoint is) is verified before a resume.
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ from typing import Any
 import torch
 
 from src.errors import UserError
+from src.interop.archives import damage, first_line, is_archive
 from src.interop.pickles import refusal
 
 FORMAT = 1
 LAST, PREVIOUS, BEST = "last.pth", "last.previous.pth", "best_model.pth"
+DAMAGED = "last.damaged.pth"  # a last.pth that could not be read, kept for whoever wants to look at it
 NUMBERED = re.compile(r"checkpoint-(\d+)\.pth")
 
 
 def write(state: dict[str, Any], path: Path, *, also: tuple[Path, ...] = (), keep_previous: bool = False) -> None:
     """Write `state` to `path`; `also` are further names of the same bytes (hard links), set before `path` itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a save that was killed
+        left.unlink()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             torch.save({"format": FORMAT, **state}, file)
             file.flush()
             os.fsync(file.fileno())
-        with zipfile.ZipFile(temporary) as archive:  # a short write that nobody reported shows here
-            archive.infolist()
+        _check_table(temporary)
         for other in also:
             _name_too(temporary, other)
         if keep_previous and path.exists():
@@ -46,19 +49,34 @@ def write(state: dict[str, Any], path: Path, *, also: tuple[Path, ...] = (), kee
         temporary.unlink(missing_ok=True)
 
 
+def _check_table(path: Path) -> None:
+    """A short write that nobody reported shows here."""
+    try:
+        zipfile.ZipFile(path).close()
+    except zipfile.BadZipFile:
+        raise OSError(f"only {path.stat().st_size} bytes of it arrived") from None
+
+
 def _name_too(existing: Path, name: Path) -> None:
     """`name` becomes the bytes of `existing`, at once: by hard link, or by copy where the file system has none."""
     temporary = name.with_name(f".{name.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
-        os.link(existing, temporary)
-    except OSError:
-        import shutil
+        try:
+            os.link(existing, temporary)
+        except OSError:
+            _copy(existing, temporary)
+        os.replace(temporary, name)
+    finally:
+        temporary.unlink(missing_ok=True)
 
-        shutil.copyfile(existing, temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-    os.replace(temporary, name)
+
+def _copy(existing: Path, name: Path) -> None:
+    import shutil
+
+    shutil.copyfile(existing, name)
+    with open(name, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
@@ -77,17 +95,17 @@ def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
         raise UserError(f"{path}: no such file")
     if path.is_dir():
         raise UserError(f"{path}: a folder, a checkpoint file is expected")
-    if not zipfile.is_zipfile(path):
+    if not is_archive(path):
         raise UserError(f"{path}: {_what_it_is(path)}, not a checkpoint of vagus", "nothing in it was executed")
-    if verify:
-        _verify(path)
+    if verify and (wrong := damage(path)):
+        raise UserError(f"{path}: {wrong}", _DAMAGED_HINT)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError:
         raise UserError(refusal(path), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, KeyError, EOFError... for damaged files
-        raise UserError(f"{path}: damaged, it cannot be read: {_first_line(error)}", _DAMAGED_HINT) from None
-    if not isinstance(state, dict) or "format" not in state or "model" not in state:
+        raise UserError(f"{path}: damaged, it cannot be read: {first_line(error)}", _DAMAGED_HINT) from None
+    if not _is_ours(state):
         raise UserError(f"{path}: a torch file, but not a checkpoint of vagus",
                         "weights of other systems are read with --init_from")
     if state["format"] > FORMAT:
@@ -98,18 +116,11 @@ def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
 _DAMAGED_HINT = "use the run's last.previous.pth or best_model.pth"
 
 
-def _verify(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except Exception as error:  # zipfile raises BadZipFile, EOFError, OSError, struct.error... for damaged archives
-        raise UserError(f"{path}: damaged or cut short: {_first_line(error)}", _DAMAGED_HINT) from None
-    if damaged:
-        raise UserError(f"{path}: damaged, the checksum of {damaged} does not match", _DAMAGED_HINT)
+def _is_ours(state: Any) -> bool:
+    return isinstance(state, dict) and isinstance(state.get("format"), int) and isinstance(state.get("model"), dict)
 
 
 def _what_it_is(path: Path) -> str:
-    head = path.read_bytes()[:64] if path.stat().st_size < 1 << 20 else b""
     with open(path, "rb") as file:
         head = file.read(64)
     if not head:
@@ -118,11 +129,8 @@ def _what_it_is(path: Path) -> str:
         return "a bare pickle, which could run code when loaded"
     if head.startswith(b"PK"):
         return "a truncated or damaged archive"
-    return "a text file" if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in head) else "a file of another kind"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    text = head.decode("utf8", errors="ignore")  # the 64 bytes may end inside a letter
+    return "a text file" if text and all(c.isprintable() or c in "\t\r\n" for c in text) else "a file of another kind"
 
 
 def read_last(folder: Path) -> tuple[dict[str, Any], Path, str]:
@@ -138,6 +146,13 @@ def read_last(folder: Path) -> tuple[dict[str, Any], Path, str]:
         raise UserError("\n".join(problems), f"no readable checkpoint is left in {folder} but perhaps {BEST}: "
                                              f"--init_from {folder / BEST} starts anew from it")
     raise UserError(f"{folder}: holds no {LAST}", "give a run folder, or start it without --resume")
+
+
+def set_aside(folder: Path) -> None:
+    """Move a `last.pth` that could not be read out of the way, so that the good `last.previous.pth` outlives the next
+    save."""
+    if (folder / LAST).exists():
+        os.replace(folder / LAST, folder / DAMAGED)
 
 
 def prune(folder: Path, keep: int) -> None:

@@ -82,9 +82,11 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         state, path, warning = _read_resumed(Path(args.resume))
         trainer.folder = path.parent
         restore(trainer, state)
+        world.barrier()  # every rank has read
         if world.is_main:
             if warning:
                 say(warning)
+                checkpoint.set_aside(trainer.folder)
             where = f"epoch {trainer.current_epoch + 1}" + (
                 f", {trainer.feed.place} {'records' if trainer.feed.is_own else 'batches'} into it"
                 if trainer.is_inside_epoch else "")
