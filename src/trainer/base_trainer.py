@@ -132,9 +132,12 @@ class BaseTrainer(ABC):
         with self.signals:
             try:
                 self._open()
-                while self.global_step < self.total_updates and not self.progress.should_stop:
+                while self.is_inside_epoch or (self.global_step < self.total_updates and not self.progress.should_stop):
                     self._run_epoch(self.current_epoch)
                 self._finish()
+            except predicting.Abandoned:
+                raise StoppedBySignal(f"{self.signals.received or 'a signal on another rank'}: stopped before the first "
+                                      "step; nothing was trained") from None
             except Diverged as error:
                 raise explain_divergence(self, error) from None
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -150,7 +153,8 @@ class BaseTrainer(ABC):
         self.is_inside_epoch = True
         self.display.epoch, self.display.phase = epoch, "training"
         step_before, place_before = self.global_step, self.feed.place
-        train = self.train_epoch(self.feed)
+        is_trained = self.feed.is_done or self.global_step >= self.total_updates  # resumed: only validation is left
+        train = self._read_meter() if is_trained else self.train_epoch(self.feed)
         rate = self.meter.samples_of_epoch() / (time.time() - started)
         self._count_foreign_updates(step_before, place_before)
         last = self.global_step >= self.total_updates

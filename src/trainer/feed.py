@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+from torch.utils.data import DataLoader
+
 from src.errors import UserError
 from src.trainer import random_state
 from src.trainer.distributed import World
@@ -22,6 +25,7 @@ class Feed:
     def __init__(self, loader: Any, world: World, seed: int):
         self.loader, self.world, self.seed = loader, world, seed
         self.is_own = hasattr(loader, "set_position")
+        self._generators = _generators_of(loader)
         self.epoch, self.place, self.number, self.batch = 0, 0, 0, None
         self.is_last, self._on_start, self._ended = False, None, False
         try:
@@ -46,6 +50,11 @@ class Feed:
         """Stand at `place` of `epoch`; `on_start` runs when iteration begins there (it restores the generators)."""
         self.epoch, self.place, self._on_start, self.number = epoch, place, on_start, 0
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of this epoch is left: a run that was stopped in validation stands here when resumed."""
+        return self.place >= (self.loader.sampler.samples_per_epoch if self.is_own else self.batches * self.world.size)
+
     def end(self) -> None:
         """The current batch is the last one that is wanted."""
         self._ended = True
@@ -53,6 +62,8 @@ class Feed:
     def __iter__(self) -> Iterator[Any]:
         shared = 0 if not self.is_own else self.world.rank  # a foreign loader must shuffle alike on every rank
         random_state.seed_all(random_state.derive(self.seed, "epoch", self.epoch, shared))
+        for generator in self._generators:
+            generator.manual_seed(random_state.derive(self.seed, "order", self.epoch))
         self.is_last = self._ended = False
         yield from self._own_batches() if self.is_own else self._foreign_batches()
         self.batch = None
@@ -69,9 +80,8 @@ class Feed:
         self.loader.set_position(self.epoch, start)
         stride = sampler.batch_size * self.world.size
         self.number = -(-start // stride)
-        iterator = iter(self.loader)
-        self._begin()
-        for seen, self.batch in enumerate(iterator, 1):
+        for seen, self.batch in enumerate(self.loader, 1):
+            self._begin()  # only now: a loader draws a seed of its own on its way to the first batch
             self.number += 1
             self.is_last = self.number == batches
             self.place = min(start + seen * stride, sampler.samples_per_epoch)
@@ -94,3 +104,16 @@ class Feed:
                 self.is_last = self.number == batches
                 self.place = position - rank + size
                 yield batch
+
+
+def _generators_of(loader: Any) -> list[torch.Generator]:
+    """What a torch loader draws from beside the global generator; seeded anew in every epoch.
+
+    A loader draws a seed for its workers, each epoch or once when they live on; from a generator of its own, so that
+    the draws of shuffling and dropout do not depend on it.
+    """
+    if not isinstance(loader, DataLoader):
+        return []
+    loader.generator = torch.Generator()
+    shuffling = getattr(loader.sampler, "generator", None)
+    return [loader.generator, *([shuffling] if shuffling is not None else [])]
