@@ -171,6 +171,6 @@ def find_weights(where: str | Path | None, save_dir: str | Path = "checkpoints")
                 return path.resolve() / name
         raise UserError(f"{path}: a folder without {BEST} or {LAST}", "give a run folder or a checkpoint file")
     if not path.exists():
-        hint = "train first: python train.py" if where is None else "python test.py --weights alone takes the newest run"
+        hint = "python test.py --weights alone takes the newest run" if where else "train first: python train.py"
         raise UserError(f"{path}: no such file or folder" if where else f"{save_dir}: no run is there yet", hint)
     return path.resolve()

@@ -49,24 +49,32 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_config(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf8"))
+        settings = json.loads((folder / "config.json").read_text(encoding="utf8"))
+        if not isinstance(settings, dict):
+            raise ValueError("it holds no table of flags")
+        return settings
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: its config.json cannot be read: {error}", "give the folder of a run") from None
 
 
 def is_finished(folder: Path) -> bool:
     """Whether the run came to its end (or was stopped early by its own rule)."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = (folder / "metrics.jsonl").read_text(encoding="utf8").splitlines()
-        return any(json.loads(line).get("event") == "finished" for line in lines[-20:])
-    return False
+    return any(row.get("event") == "finished" for row in _rows(folder)[-20:])
 
 
 def test_metrics(folder: Path | None) -> dict[str, float]:
     """The newest test row of a finished run."""
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf8").splitlines()] \
-        if folder is not None else []
+    rows = _rows(folder) if folder is not None else []
     return next((row["metrics"] for row in reversed(rows) if row.get("event") == "test"), {})
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """What metrics.jsonl holds, up to a line that a killed process left half written."""
+    rows = []
+    with contextlib.suppress(OSError, ValueError):
+        for line in (folder / "metrics.jsonl").read_text(encoding="utf8").splitlines():
+            rows.append(json.loads(line))
+    return rows
 
 
 def find_for_resume(args: Any) -> tuple[Path | None, bool]:
@@ -81,13 +89,21 @@ def find_for_resume(args: Any) -> tuple[Path | None, bool]:
     for folder in base.iterdir() if base.is_dir() else []:
         if folder.is_symlink() or not (folder / "config.json").exists():
             continue
-        settings = read_config(folder)
+        settings = _settings_of_any(folder)
         has_state = (folder / checkpoint.LAST).exists() or (folder / checkpoint.PREVIOUS).exists()
         same = settings.get("experiment_name") == name if name else _comparable(settings) == wanted
         if same and has_state and (name or not is_finished(folder)):
             found.append(folder)
     newest = max(found, key=lambda folder: (folder / "config.json").stat().st_mtime, default=None)
     return newest, newest is not None and is_finished(newest)
+
+
+def _settings_of_any(folder: Path) -> dict[str, Any]:
+    """Nothing for a folder that is no run of ours: other programs write a config.json too."""
+    try:
+        return read_config(folder)
+    except UserError:
+        return {}
 
 
 def _comparable(settings: dict[str, Any]) -> dict[str, Any]:

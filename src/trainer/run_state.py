@@ -19,7 +19,7 @@ from src.trainer.tracking import JsonLines
 
 
 def of(trainer: Any) -> dict[str, Any]:
-    """Everything: the model and how to rebuild it, its data's description, and what resuming needs. Plain values only."""
+    """Everything, as plain values: the model and how to rebuild it, its data's description, what resuming needs."""
     args = trainer.args
     return {
         "model": trainer.model.state_dict(),
@@ -76,7 +76,7 @@ def _resume_state(trainer: Any) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------- opening
 def open_run(trainer: Any) -> dict[str, Any] | None:
-    """Give the trainer its folder: a new one, or that of the run which --resume names; returns the state resumed from."""
+    """Give the trainer its folder: a new one, or that of the run to go on with, whose state is returned."""
     args, world = trainer.args, trainer.world
     if args.resume:
         state, path, warning = _read_resumed(Path(args.resume))
@@ -139,7 +139,7 @@ def _generators(trainer: Any, states: list[dict[str, Any]]):
     world = trainer.world
     if len(states) != world.size:
         if states and world.is_main:
-            say(f"the run had {len(states)} processes, now {world.size}: going on is exact in data, not in dropout draws")
+            say(f"the run had {len(states)} processes, now {world.size}: exact in data, but not in dropout draws")
         return None
     return lambda: random_state.set_state(states[world.rank])
 

@@ -34,7 +34,8 @@ def refused_or_the_same(path) -> bool:
     try:
         state = checkpoint.read(path)
     except UserError as error:
-        assert str(path) in error.message
+        if str(path) not in error.message:
+            raise
         return True
     assert difference(state, {"format": checkpoint.FORMAT, **STATE}) == ""
     return False
@@ -86,7 +87,7 @@ def test_a_flipped_bit_in_the_weights_is_refused_though_torch_would_load_it(good
 def test_any_other_bytes_are_refused(tmp_path, content):
     path = tmp_path / "noise.pth"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="noise.pth"):
+    with pytest.raises(UserError, match=r"noise\.pth"):
         checkpoint.read(path)
 
 
@@ -244,7 +245,7 @@ def test_a_short_write_that_nobody_reported_is_noticed(tmp_path, monkeypatch):
         file.truncate(file.tell() - 40)
 
     monkeypatch.setattr(torch, "save", short)
-    with pytest.raises(OSError, match="only .* bytes of it arrived"):
+    with pytest.raises(OSError, match=r"only \d+ bytes of it arrived"):
         checkpoint.write({"model": {"a": torch.zeros(3)}}, path)
     assert checkpoint.read(path)["model"]["a"].tolist() == [1, 1, 1]
 
@@ -328,8 +329,8 @@ def fill(filler) -> None:
 
 # --------------------------------------------------------------------------------------------- what is kept
 def test_only_the_oldest_numbered_checkpoints_are_removed(tmp_path):
-    for name in ("checkpoint-2.pth", "checkpoint-10.pth", "checkpoint-9.pth", "checkpoint-best.pth", "checkpoint-1.pth.bak",
-                 "last.pth", "my-checkpoint-1.pth", "checkpoint-.pth", "notes.txt"):
+    for name in ("checkpoint-2.pth", "checkpoint-10.pth", "checkpoint-9.pth", "checkpoint-best.pth",
+                 "checkpoint-1.pth.bak", "last.pth", "my-checkpoint-1.pth", "checkpoint-.pth", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
     checkpoint.prune(tmp_path, keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
