@@ -33,13 +33,13 @@ def _cosine(start: float, end: float, share: float) -> float:
 def curve(kind: str, *, lr: float, min_lr: float = 0.0, total: int, warmup: int = 0, warmup_start: float = 0.0,
           per_epoch: float = 1.0, gamma: float = 0.1, step_size: float | None = None,
           last_is_min: bool = True) -> Callable[[int], float]:
-    """position -> learning rate. `total`, `warmup` count positions (updates, or epochs), `per_epoch` positions per epoch.
+    """position -> learning rate. `total` and `warmup` count positions: updates, or epochs; an epoch has `per_epoch`.
 
     `last_is_min`: cosine reaches `min_lr` at position total-1; False keeps the original's open end.
     """
     if kind == "onecycle":
         warmup = warmup or round(ONECYCLE_RISE * total)
-        warmup_start = warmup_start or max(lr / ONECYCLE_START, min_lr)
+        warmup_start = max(warmup_start or lr / ONECYCLE_START, min_lr)
     length = total - warmup - (1 if last_is_min else 0)
     step = max(step_size if step_size is not None else total / per_epoch / 3, 1e-9) * per_epoch
 
