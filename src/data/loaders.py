@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import atexit
 import signal as signals
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -157,10 +159,19 @@ class SignalLoader(DataLoader):
         self.dataset_view = view
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        if self.num_workers:
+            _with_workers.add(self)
         for batch in super().__iter__():
             if isinstance(batch, _Failure):
                 raise batch.kind(*batch.arguments)
             yield batch
+
+    def close(self) -> None:
+        """Let the workers go; the next iteration starts new ones. Left to the garbage collector or to the end of the
+        process they would never leave: their queue closes before the word to stop, and they do not heed SIGTERM."""
+        if self._iterator is not None:
+            self._iterator._shutdown_workers()  # type: ignore[attr-defined]
+            self._iterator = None
 
     def set_position(self, epoch: int, consumed: int = 0) -> None:
         """Start the next iteration in `epoch`, after `consumed` samples of all ranks together."""
@@ -180,6 +191,15 @@ def make_loader(dataset: BaseDataset, rows: np.ndarray, *, batch_size: int, trai
     else:
         sampler = EvalSampler(rows, batch_size, rank, world)
     return SignalLoader(view, sampler, num_workers, pin_memory)
+
+
+_with_workers: WeakSet[SignalLoader] = WeakSet()
+
+
+@atexit.register  # runs before torch and multiprocessing wind up, as it is registered after theirs
+def _close_all() -> None:
+    for loader in list(_with_workers):
+        loader.close()
 
 
 def _as_it_is(batch: Batch | _Failure) -> Batch | _Failure:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from src import config
+from src.data.loaders import SignalLoader
 from src.data.signal import TargetSpec
 from src.errors import Diverged, StoppedBySignal, UserError
 from src.evaluation import metrics
@@ -66,7 +67,8 @@ class BaseTrainer(ABC):
         self.folder: Path | None = None
         self.current_epoch = self.global_step = 0
         self.is_inside_epoch = False
-        self.optimizer = self.scheduler = self.ema = None
+        self.optimizer = self.scheduler = self.ema = self.tracker = self.profiler = None
+        self.steps_itself = False
         if train_loader is None:
             self.forward_pass = parallel.with_autocast(self.forward_pass, self.precision)
         else:
@@ -136,8 +138,8 @@ class BaseTrainer(ABC):
                     self._run_epoch(self.current_epoch)
                 self._finish()
             except predicting.Abandoned:
-                raise StoppedBySignal(f"{self.signals.received or 'a signal on another rank'}: stopped before the first "
-                                      "step; nothing was trained") from None
+                name = self.signals.received or "a signal on another rank"
+                raise StoppedBySignal(f"{name}: stopped before the first step; nothing was trained") from None
             except Diverged as error:
                 raise explain_divergence(self, error) from None
             except (torch.OutOfMemoryError, MemoryError) as error:
@@ -200,11 +202,9 @@ class BaseTrainer(ABC):
         if self.global_step >= self.total_updates:
             self.feed.end()
         if self.step.stop_asked:
-            self._read_meter()
             self._save(False)
             self._leave()
         elif self.args.save_steps and self.global_step % self.args.save_steps == 0:
-            self._read_meter()
             self._save(False)
 
     def validate_epoch(self, val_loader: Any) -> dict[str, float]:
@@ -219,6 +219,8 @@ class BaseTrainer(ABC):
     def test(self) -> dict[str, float]:
         """Loss and metrics of the test loader with the weights that the model holds; also written to metrics.jsonl."""
         values = {name.removeprefix("val_"): value for name, value in self.validate_epoch(self.test_loader).items()}
+        if isinstance(self.test_loader, SignalLoader):
+            self.test_loader.close()
         if self.folder is not None and self.world.is_main:
             run_state.append_row(self.folder, {"event": "test", "epoch": self.current_epoch, "step": self.global_step,
                                                "subset": "test", "metrics": values})
@@ -277,7 +279,9 @@ class BaseTrainer(ABC):
         """A loop that calls its own optimizer.step() is counted by its batches, and resumes at the ends of epochs."""
         if self.global_step != step_before or self.feed.place == place_before:
             return
-        say("this trainer steps its optimizer itself: such a run resumes at the ends of epochs, not inside them")
+        if self.world.is_main and not self.steps_itself:
+            say("this trainer steps its optimizer itself: such a run resumes at the ends of epochs, not inside them")
+        self.steps_itself = True
         self.global_step += self.updates_per_epoch
         for _ in range(self.updates_per_epoch if self.step.follows_updates else 0):
             self.scheduler.step()
@@ -296,9 +300,11 @@ class BaseTrainer(ABC):
 
     def log_metrics(self, values: dict[str, dict[str, float]], epoch: int | None = None) -> None:
         """{"train": {..}, "val": {..}} to metrics.jsonl, TensorBoard and W&B."""
+        row = {"epoch": self.current_epoch if epoch is None else epoch, "step": self.global_step, **values}
         if self.tracker is not None:
-            self.tracker.write("metrics", epoch=self.current_epoch if epoch is None else epoch, step=self.global_step,
-                               **values)
+            self.tracker.write("metrics", **row)
+        elif self.folder is not None and self.world.is_main:  # after the run
+            run_state.append_row(self.folder, {"event": "metrics", **row})
 
     def _log_interval(self) -> None:
         self._read_meter()
@@ -341,6 +347,7 @@ class BaseTrainer(ABC):
         gc.freeze()  # what exists now lives as long as the run: the collector need not look at it again
 
     def _save(self, is_best: bool) -> None:
+        self._read_meter()  # a loop of one's own leaves losses unread; never save weights after one that is not finite
         run_state.save(self, is_best)
 
     def _finish(self) -> None:
@@ -362,6 +369,10 @@ class BaseTrainer(ABC):
         for part in (self.__dict__.get("display"), self.__dict__.get("tracker"), self.__dict__.get("profiler")):
             if part is not None:
                 part.close()
+        self.tracker = None
+        for loader in (self.train_loader, *self.val_loaders.values()):
+            if isinstance(loader, SignalLoader):
+                loader.close()
 
     # ------------------------------------------------------------- what scripts of the template also call
     def mixed_precision_step(self, loss: torch.Tensor) -> None:

@@ -80,7 +80,8 @@ class Feed:
         self.loader.set_position(self.epoch, start)
         stride = sampler.batch_size * self.world.size
         self.number = -(-start // stride)
-        for seen, self.batch in enumerate(self.loader, 1):
+        for seen, batch in enumerate(self.loader, 1):
+            self.batch = batch
             self._begin()  # only now: a loader draws a seed of its own on its way to the first batch
             self.number += 1
             self.is_last = self.number == batches

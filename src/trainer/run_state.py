@@ -180,7 +180,6 @@ def _write(state: dict[str, Any], path: Path, also: tuple[Path, ...] = (), keep_
 
 
 def save_to(trainer: Any, path: Path, is_best: bool, additional_info: dict[str, Any] | None) -> None:
-    trainer.tracker = getattr(trainer, "tracker", None)
     state = of(trainer) | ({"additional_info": additional_info} if additional_info else {})
     if trainer.world.is_main:
         _write(state, path, (path.with_name(checkpoint.BEST),) if is_best else ())
@@ -188,7 +187,7 @@ def save_to(trainer: Any, path: Path, is_best: bool, additional_info: dict[str, 
 
 def load_from(trainer: Any, path: Path, load_optimizer: bool) -> dict[str, Any]:
     state = checkpoint.read(path)
-    if load_optimizer:
+    if load_optimizer and trainer.optimizer is not None:  # without training loaders there is none
         restore(trainer, state)
     else:
         load_weights(trainer.model, state)
@@ -223,8 +222,4 @@ def use_for_inference(trainer: Any, state: dict[str, Any]) -> None:
     load_weights(trainer.model, state)
     ema = (state.get("resume") or {}).get("ema")
     if ema:
-        from src.trainer.ema import EMA
-
-        average = EMA(trainer.model, 0.5)
-        average.load_state_dict(ema)
-        average.write()
+        trainer.model.load_state_dict(ema["average"], strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 
@@ -63,6 +64,14 @@ def test_resuming_is_exact_with_workers(tmp_path):
     check(tmp_path, own, (4,), workers=2)
 
 
+def test_workers_leave_with_the_run(tmp_path):
+    before = set(multiprocessing.active_children())
+    trainer = own(tmp_path, workers=1, epochs=1)
+    trainer.train()
+    trainer.test()
+    assert set(multiprocessing.active_children()) == before
+
+
 def test_the_number_of_workers_does_not_change_a_bit(tmp_path):
     own(tmp_path / "none").train()
     own(tmp_path / "two", workers=2).train()
@@ -70,8 +79,13 @@ def test_the_number_of_workers_does_not_change_a_bit(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [7, 1], ids=["without_generator", "with_its_own_generator"])
-def test_a_foreign_loader_resumes_at_any_update_to_the_same_bits(tmp_path, seed):
-    check(tmp_path, foreign, range(1, UPDATES + 1, 1 if seed == 7 else 3), seed=seed)
+def test_a_foreign_loader_resumes_inside_and_between_epochs_to_the_same_bits(tmp_path, seed):
+    check(tmp_path, foreign, (2, 6, 7, 12), seed=seed)
+
+
+@pytest.mark.slow
+def test_a_foreign_loader_resumes_at_every_update_to_the_same_bits(tmp_path):
+    check(tmp_path, foreign, range(1, UPDATES + 1))
 
 
 def test_a_foreign_loader_with_workers_resumes_to_the_same_bits(tmp_path):
