@@ -16,6 +16,7 @@ class EMA:
 
     def __init__(self, model: nn.Module, decay: float):
         self.model, self.decay, self.updates = model, decay, 0
+        self.names = [name for name, p in model.named_parameters() if p.requires_grad]
         self.source = [p for p in model.parameters() if p.requires_grad]
         self.average = [p.detach().float().clone() for p in self.source]
 
@@ -46,9 +47,10 @@ class EMA:
             parameter.copy_(value)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"updates": self.updates, "average": self.average}
+        """The average by name: whoever tests it need not know what was frozen in training."""
+        return {"updates": self.updates, "average": dict(zip(self.names, self.average, strict=True))}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.updates = state["updates"]
-        for mine, saved in zip(self.average, state["average"], strict=True):
-            mine.copy_(saved)
+        for name, mine in zip(self.names, self.average, strict=True):
+            mine.copy_(state["average"][name])

@@ -1,36 +1,53 @@
-"""Where the numbers of a run go: metrics.jsonl always, TensorBoard, Weights & Biases. A tracker's failure never stops training.
+"""Where the numbers of a run go: metrics.jsonl always, TensorBoard, Weights & Biases.
 
-Every row has event, epoch, step and seconds. On resume the rows after the checkpoint are cut off.
+A tracker's failure never stops training. Every row has event, epoch, step and seconds. On resume the rows after the
+checkpoint are cut off.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from src.errors import UserError
+
 
 class JsonLines:
-    """metrics.jsonl: one JSON object per line, flushed at each."""
+    """metrics.jsonl: one JSON object per line, flushed at each. UserError where it cannot be written."""
 
     def __init__(self, path: Path, keep_bytes: int | None = None):
-        if keep_bytes is not None and path.exists():
-            with open(path, "rb+") as file:
-                file.truncate(min(keep_bytes, path.stat().st_size))
-        self.file = open(path, "a", encoding="utf8")  # noqa: SIM115  open for the whole run
+        self.path = path
+        with self._told():
+            if keep_bytes is not None and path.exists():
+                with open(path, "rb+") as file:
+                    file.truncate(min(keep_bytes, path.stat().st_size))
+            self.file = open(path, "a", encoding="utf8")  # noqa: SIM115  open for the whole run
 
     def write(self, row: dict[str, Any]) -> None:
-        self.file.write(json.dumps(row, default=float) + "\n")
-        self.file.flush()
+        with self._told():
+            self.file.write(json.dumps(row, default=float) + "\n")
+            self.file.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}",
+                            "last.pth is intact; make room, then go on with --resume") from None
 
     @property
     def size(self) -> int:
         return self.file.tell()
 
     def close(self) -> None:
-        self.file.close()
+        with contextlib.suppress(OSError):  # what could not be flushed was told when it was written
+            self.file.close()
 
 
 class TensorBoard:
@@ -114,7 +131,7 @@ class Tracker:
     def _guarded(self, name: str, sink: Any, act) -> None:
         try:
             act()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.say(f"{name}: {type(error).__name__}: {error}; going on without it")
             self.sinks = [pair for pair in self.sinks if pair[1] is not sink]
 
