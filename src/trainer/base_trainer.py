@@ -256,7 +256,8 @@ class BaseTrainer(ABC):
 
     def check_validation(self) -> None:
         """Two batches of every validation subset before the first step: a mistake shows now, not after an epoch."""
-        values = self._validate_subsets({name: predicting.First(loader, 2) for name, loader in self.val_loaders.items()})
+        first = {name: predicting.First(loader, 2) for name, loader in self.val_loaders.items()}
+        values = self._validate_subsets(first)
         known = {"loss", *values, *metrics.names(self.target)}
         if self.val_loaders and self.progress.monitor not in known:
             raise UserError(f"--monitor {self.progress.monitor}: validation gives no such metric",
@@ -319,7 +320,8 @@ class BaseTrainer(ABC):
                    seconds: float) -> None:
         train = {name.removeprefix("train_"): float(value) for name, value in train.items()}
         watched = self.progress.monitor
-        self.display.row(self.current_epoch, train, values, is_best and bool(values), self.get_lr(), self.meter.norm, rate)
+        is_best_of_some = is_best and bool(values)
+        self.display.row(self.current_epoch, train, values, is_best_of_some, self.get_lr(), self.meter.norm, rate)
         if self.tracker is not None:
             self.tracker.write("epoch", epoch=self.current_epoch, step=self.global_step, train=train, val=values,
                                lr=self.get_lr(), samples_per_s=round(rate, 2), seconds=round(seconds, 3), monitor={
@@ -380,7 +382,7 @@ class BaseTrainer(ABC):
         self.backward_and_step(loss)
 
     def clip_gradients(self) -> torch.Tensor:
-        """Clip what `.grad` holds to --grad_clip; returns the norm before. (The trainer's own steps do it themselves.)"""
+        """Clip what `.grad` holds to --grad_clip; returns the norm before. (The trainer's own steps do it.)"""
         return nn.utils.clip_grad_norm_(self.model.parameters(), self.args.grad_clip or math.inf)
 
     def get_lr(self) -> float:

@@ -16,7 +16,8 @@ from src.trainer import checkpoint
 from tests.helpers import assert_same_run
 
 ROOT = Path(__file__).parents[2]
-COMMAND = ["--model", "cnn", "--preset", "tiny", "--dataset_args", "patients=40", "--epochs", "6", "--batch_size", "4", "--grad_accum_steps", "2", "--ema", "0.9", "--augmentation", "noise=0.1", "--save_steps", "1", "--no_use_tensorboard", "--device", "cpu", "--experiment_name", "run"]
+COMMAND = """--model cnn --preset tiny --dataset_args patients=40 --epochs 6 --batch_size 4 --grad_accum_steps 2
+    --ema 0.9 --augmentation noise=0.1 --save_steps 1 --no_use_tensorboard --device cpu --experiment_name run""".split()  # noqa: SIM905
 
 
 def start(folder: Path, *more: str) -> subprocess.Popen:
@@ -31,6 +32,10 @@ def wait_for(condition, process: subprocess.Popen) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the run did not get there within a minute")
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str]:
@@ -50,8 +55,8 @@ def test_a_run_killed_at_random_times_ends_with_the_same_bits(tmp_path, seed, wo
         process = start(tmp_path / "killed", *more, "--resume", "auto")
         if kills == 5:
             break
-        before = last.stat().st_mtime_ns if last.exists() else None
-        wait_for(lambda: last.exists() and last.stat().st_mtime_ns != before, process)  # it goes on training ...
+        before = _written(last)
+        wait_for(lambda before=before: _written(last) != before, process)  # it goes on training ...
         time.sleep(draw.uniform(0, 0.25))  # ... and dies anywhere: in a step, in validation, while it writes
         if process.poll() is not None:
             break
