@@ -184,14 +184,15 @@ POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
 # What people type by habit -> the flag that is meant (offered in the error, never guessed).
 HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "batch": "batch_size",
           "bs": "batch_size", "wd": "weight_decay", "amp": "mixed_precision", "fp16": "precision", "gpu": "device",
-          "gpu_ids": "device", "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights", "ckpt": "weights",
-          "name": "experiment_name", "max_epochs": "epochs", "data": "data_path", "data_dir": "data_path",
-          "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs", "arch": "model"}
+          "gpu_ids": "device", "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights",
+          "ckpt": "weights", "name": "experiment_name", "max_epochs": "epochs", "data": "data_path",
+          "data_dir": "data_path", "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs",
+          "arch": "model"}
 
-# Flags that set others, unless those are given too.
+# Flags that set others, unless those are given in the same place (or a stronger one) too.
 IMPLIED: dict[str, dict[str, Any]] = {
-    "debug": {"limit": 64, "epochs": 2, "print_freq": 1},
-    "fast_dev_run": {"limit": 12, "epochs": 1, "batch_size": 4, "num_workers": 0, "print_freq": 1},
+    "debug": {"limit": 64, "epochs": 2, "max_steps": None, "print_freq": 1},
+    "fast_dev_run": {"limit": 12, "epochs": 1, "max_steps": None, "batch_size": 4, "num_workers": 0, "print_freq": 1},
 }
 
 ABOUT = {

@@ -18,6 +18,7 @@ from src import registry
 from src.errors import OK, UserError, did_you_mean, nearest
 
 NOT_SAVED = ("resume", "config", "dry_run")  # not part of what a run is
+STRENGTH = {"default": 0, "recipe": 1, "file": 3, "command line": 4}  # of a value's source; 2: another flag implied it
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,6 +42,7 @@ def resolve(command: str, argv: list[str]) -> argparse.Namespace:
         sources.update(dict.fromkeys(layer, source))
     _apply_implied(values, sources)
     if command == arguments.TRAIN:
+        _choose_warmup(values, sources)
         _fit_warmup(values, sources)
     _check_holds(values, sources, table, errors)
     if command == arguments.TRAIN:
@@ -177,11 +179,11 @@ def _convert_one(flag: arguments.Flag, value: Any) -> Any:
         if str(value).lower() not in ("true", "false"):
             raise ValueError("true or false is expected")
         return str(value).lower() == "true"
-    if isinstance(value, (bool, dict, list)) and flag.kind is not str:
-        raise ValueError(f"a number is expected, found {type(value).__name__}")
+    if value is None or isinstance(value, (bool, dict, list)):
+        raise ValueError(f"{'text' if flag.kind is str else 'a number'} is expected, found {type(value).__name__}")
     try:
         number = flag.kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("a whole number is expected" if flag.kind is int else "a number is expected") from None
     if flag.kind is float and not math.isfinite(number):
         raise ValueError("a finite number is expected")
@@ -220,31 +222,51 @@ def _recipe(given: dict[str, Any], errors: list[str]) -> dict[str, Any]:
     return {"dataset": dataset, **registry.DATASETS[dataset].recipe, **row.recipe, **row.recipes.get(dataset, {})}
 
 
+def _strength(source: str) -> int:
+    return STRENGTH.get(source, 2)
+
+
 def _apply_implied(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """A flag that sets others gives way to those that were given as strongly as itself."""
     for name, implied in arguments.IMPLIED.items():
         if values.get(name):
             for other, value in implied.items():
-                if sources[other] != "command line":
+                if _strength(sources[other]) < _strength(sources[name]):
                     values[other], sources[other] = value, f"--{name}"
 
 
+def _choose_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
+    """Of a warm-up in epochs and one in updates the stronger counts: a recipe's gives way to a person's."""
+    epochs, steps = _strength(sources["warmup_epochs"]), _strength(sources["warmup_steps"])
+    if not values["warmup_epochs"] or values["warmup_steps"] is None or epochs == steps:
+        return
+    if epochs < steps:
+        values["warmup_epochs"] = 0.0
+    else:
+        values["warmup_steps"] = None
+
+
 def _fit_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
-    """A recipe's warm-up keeps its share of the training when somebody changes the number of epochs."""
+    """A recipe's warm-up keeps its share of the training when somebody changes the number of epochs; where --debug
+    shortens the training, any warm-up is shortened with it."""
     row = registry.MODELS[values["model"]]
     epochs = {**row.recipe, **row.recipes.get(values["dataset"], {})}.get("epochs")
     if sources["warmup_epochs"] == "recipe" and epochs and values["epochs"] != epochs:
         values["warmup_epochs"] = values["warmup_epochs"] * values["epochs"] / epochs
-        if values["warmup_steps"] is not None:
-            values["warmup_epochs"] = 0.0
+    if sources["epochs"].startswith("--"):
+        values["warmup_epochs"], values["warmup_steps"] = min(values["warmup_epochs"], values["epochs"] / 2), None
 
 
 def _check_holds(values, sources, table, errors) -> None:
-    """A flag that somebody set but that has no effect beside the others is refused."""
+    """A flag that somebody set but that has no effect beside the others is refused; where the others were given more
+    strongly (a file says sgd and its momentum, the command line adamw) it falls back to its default."""
     for name, flag in table.items():
-        if flag.needs is None or sources[name] not in ("file", "command line") or values[name] == flag.default:
+        if flag.needs is None or values[flag.needs[0]] in flag.needs[1] or sources[name] == "default":
             continue
         other, allowed = flag.needs
-        if values[other] not in allowed:
+        if _strength(sources[name]) < _strength(sources[other]):
+            values[name], sources[name] = flag.default, "default"
+        elif sources[name] == "command line" or (sources[name] == "file" and values[name] != flag.default):
             wanted = f"--{other}" if allowed == (True,) else f"--{other} {' or '.join(map(str, allowed))}"
             found = "it is off" if allowed == (True,) else f"here it is {values[other]}"
             errors.append(f"--{name} {_show(values[name])}: holds only with {wanted}; {found}")
@@ -269,8 +291,14 @@ def check_train(values: dict[str, Any]) -> list[str]:
         (v.mixed_precision and v.precision == "tf32", "--mixed_precision: choose it or --precision tf32, not both"),
         (v.class_weights and v.balanced_sampling, "--class_weights: would balance twice beside --balanced_sampling"),
         (v.resume is not None and v.init_from is not None, "--init_from: a resumed run has its weights; leave out one"),
-        (v.resume is not None and v.seeds is not None and v.resume != "auto",
-         "--resume PATH: goes on with one run; for --seeds use --resume auto"),
+        (v.resume not in (None, "auto") and (v.seeds is not None or (v.folds is not None and v.fold is None)),
+         f"--resume {v.resume}: goes on with one run; for --seeds and --folds use --resume auto"),
+        (v.fast_dev_run and v.resume is not None,
+         "--fast_dev_run: starts and resumes a short run of its own; leave out --resume"),
+        (v.seeds is not None and len(set(v.seeds)) < len(v.seeds or ()),
+         f"--seeds {_show(v.seeds)}: a seed is there twice, and its runs would be the same"),
+        (v.warmup_start_lr > 0 and not (v.warmup_epochs or v.warmup_steps) and v.scheduler != "onecycle",
+         f"--warmup_start_lr {v.warmup_start_lr:g}: there is no warm-up; give --warmup_epochs or --warmup_steps"),
         (v.use_multigpu and v.device not in (None, "cuda"),
          f"--device {v.device}: one device; --use_multigpu takes all"),
     ]
