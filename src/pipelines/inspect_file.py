@@ -63,6 +63,7 @@ def _draw(recording: Recording, picture: Path, seconds: float) -> None:
     signal = np.nan_to_num(recording.signal[:, :samples])
     figure = recording_figure(signal, SignalSpec(recording.channels, recording.rate_hz, recording.unit, samples))
     try:
+        picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture, dpi=150)
     except OSError as error:
         message = f"{picture}: the picture cannot be written: {error.strerror}"
