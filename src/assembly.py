@@ -17,6 +17,8 @@ from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint, distributed, random_state, run_folder, run_state
 
+MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
+
 
 def data_of_run(args: Any) -> RunData:
     """The data of a run to start, or of the one to go on with: its split, its normaliser."""
@@ -243,7 +245,7 @@ def resumed_args(args: Any) -> tuple[Any, list[str]]:
         value, was = getattr(args, name), getattr(saved, name, None)
         if source != "command line" or value == was or name in ("resume", "config"):
             continue
-        if name in run_folder.IGNORED_IN_COMPARISON or name in ("save_freq", "save_steps", "keep_checkpoint_max"):
+        if name in run_folder.IGNORED_IN_COMPARISON or name in MAY_CHANGE:
             setattr(saved, name, value)
         elif name not in ("experiment_name",):
             notes.append(f"--{name} {value}: the run's {was} counts, since a resumed run is the same run; "
