@@ -50,7 +50,7 @@ class Task:
 
 
 TASKS = (
-    Task("cinc2017", "resnet1d", "f1_macro", 0.745),
+    Task("cinc2017", "resnet1d", "f1_macro", 0.745, pretraining="cinc2017_pretraining"),
     Task("ptbxl", "resnet1d", "auroc", 0.800),
     Task("ptbxl", "resnet1d", "auroc", 0.800, pretraining="ptbxl_pretraining"),
     Task("bci2_iv", "duin_cls", "accuracy", 0.735),
