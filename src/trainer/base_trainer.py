@@ -33,7 +33,7 @@ from src.trainer.schedule import build_schedule
 from src.trainer.signals import StopSignals
 from src.trainer.step import Step
 from src.trainer.tracking import Tracker
-from src.trainer.trouble import explain_divergence, explain_memory
+from src.trainer.trouble import explain_divergence, explain_memory, is_out_of_memory
 
 
 class BaseTrainer(ABC):
@@ -53,7 +53,8 @@ class BaseTrainer(ABC):
         self.data = data
         self.target: TargetSpec = data.target if data is not None else TargetSpec("none")
         self.train_loader, self.test_loader = train_loader, test_loader
-        self.val_loaders = val_loader if isinstance(val_loader, dict) else {"val": val_loader} if val_loader else {}
+        alone = {} if val_loader is None else {"val": val_loader}
+        self.val_loaders = val_loader if isinstance(val_loader, dict) else alone
         if self.args.deterministic:
             random_state.make_deterministic()
         random_state.seed_all(random_state.derive(self.args.seed, "weights"))
@@ -142,8 +143,10 @@ class BaseTrainer(ABC):
                 raise StoppedBySignal(f"{name}: stopped before the first step; nothing was trained") from None
             except Diverged as error:
                 raise explain_divergence(self, error) from None
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                raise explain_memory(self, error) from None
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise explain_memory(self) from None
             finally:
                 self._close()
 
@@ -157,7 +160,7 @@ class BaseTrainer(ABC):
         step_before, place_before = self.global_step, self.feed.place
         is_trained = self.feed.is_done or self.global_step >= self.total_updates  # resumed: only validation is left
         train = self._read_meter() if is_trained else self.train_epoch(self.feed)
-        rate = self.meter.samples_of_epoch() / (time.time() - started)
+        rate = self.world.size * self.meter.samples_of_epoch() / (time.time() - started)
         self._count_foreign_updates(step_before, place_before)
         last = self.global_step >= self.total_updates
         values = self._validate() if (epoch + 1) % self.args.eval_freq == 0 or last else {}
@@ -310,7 +313,7 @@ class BaseTrainer(ABC):
     def _log_interval(self) -> None:
         self._read_meter()
         values = self.meter.interval_means(self.world)
-        rate = self.meter.samples_per_second()
+        rate = self.world.size * self.meter.samples_per_second()
         self.display.interval({**values, "lr": self.get_lr(), "grad": self.meter.norm, "samples/s": rate}, self.device)
         if self.tracker is not None:
             self.tracker.write("train", epoch=self.feed.epoch + 1, step=self.global_step, **values, lr=self.get_lr(),

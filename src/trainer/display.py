@@ -17,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 
+SHOWN_LIVE = ("loss", "samples/s", "GB")
+
+
 def say(message: str) -> None:
     """One message to the person, on standard error, never broken in the middle of a path."""
     print(message, file=sys.stderr, flush=True)
@@ -85,7 +88,7 @@ class Display:
             return Group(self._table(self.rows))
         share = min(self.feed.number / max(len(self.feed), 1), 1.0)
         parts = [f"epoch {self.epoch + 1}/{self.epochs} {self.phase} {share:4.0%}"]
-        parts += [f"{name} {_number(self.latest[name])}" for name in ("loss", "samples/s", "GB") if name in self.latest]
+        parts += [f"{name} {_number(value)}" for name, value in self.latest.items() if name in SHOWN_LIVE]
         parts += [f"{duration(self.left(self.epoch + share))} left"]
         head = Text("  ".join(parts), no_wrap=True, overflow="crop")
         fits = max(self.console.height - 8, 3)
@@ -105,7 +108,7 @@ class Display:
 def _number(value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, str) or isinstance(value, int):
+    if isinstance(value, (str, int)):
         return str(value)
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e5):
         return f"{value:.1e}"

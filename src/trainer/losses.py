@@ -32,7 +32,7 @@ def build_criterion(name: str | None, target: TargetSpec, label_smoothing: float
 
 
 def class_weights(labels: torch.Tensor, target: TargetSpec) -> torch.Tensor:
-    """Classes: n / (K n_k), mean about 1; labels that are absent get 0. Multilabel: negatives over positives, per label."""
+    """Classes: n / (K n_k), mean about 1, 0 for absent ones. Multilabel: negatives over positives, per label."""
     if target.kind == "multilabel":
         positives = labels.sum(0).clamp(min=1)
         return ((len(labels) - positives) / positives).float()

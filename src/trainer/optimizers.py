@@ -52,4 +52,5 @@ def build_optimizer(model: nn.Module, args) -> torch.optim.Optimizer:
 
 
 def _can_fuse(model: nn.Module) -> bool:
-    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in model.parameters() if p.requires_grad)
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in trainable)

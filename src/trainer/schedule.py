@@ -113,8 +113,9 @@ def build_schedule(optimizer: torch.optim.Optimizer, args, updates_per_epoch: in
     per_epoch = 1 if by_epoch else updates_per_epoch
     positions = math.ceil(total / updates_per_epoch) if by_epoch else total
     warmup = args.warmup_steps if args.warmup_steps is not None else round(args.warmup_epochs * updates_per_epoch)
+    sources = getattr(args, "sources", {})
     if warmup > total:
-        if getattr(args, "sources", {}).get("warmup_epochs") != "recipe":
+        if not sources or "command line" in (sources.get("warmup_epochs"), sources.get("warmup_steps")):
             raise UserError(f"a warm-up of {warmup} updates is longer than the training of {total}",
                             f"an epoch has {updates_per_epoch} updates: lower --warmup_epochs or --warmup_steps")
         warmup = total // 10

@@ -8,6 +8,7 @@ import torch
 
 from src.data.signal import Batch
 from src.errors import Diverged, UserError
+from src.trainer import checkpoint
 from src.trainer.run_folder import write_json
 
 
@@ -17,8 +18,10 @@ def explain_divergence(trainer: Any, error: Diverged) -> Diverged:
     records: list[str] = []
     if isinstance(batch, Batch) and trainer.data is not None:
         records = [str(name) for name in trainer.data.dataset.records.record[batch.index.cpu().numpy()]]
-    place = f"epoch {trainer.feed.epoch + 1}, within the last {trainer.args.print_freq} updates before {trainer.global_step}"
-    hint = f"last.pth in {trainer.folder} is from before it; try a lower --lr, --grad_clip 1 or a --warmup_epochs"
+    place = f"epoch {trainer.feed.epoch + 1}, update {trainer.global_step} or up to {trainer.args.print_freq} before it"
+    good = trainer.folder is not None and (trainer.folder / checkpoint.LAST).exists()
+    hint = (f"last.pth in {trainer.folder} is from before it; " if good else "") + \
+        "try a lower --lr, --grad_clip 1 or a --warmup_epochs"
     if trainer.folder is not None:
         write_json(trainer.folder / "diverged.json", {"what": error.message, "epoch": trainer.feed.epoch,
                                                       "step": trainer.global_step, "records": records})
@@ -28,7 +31,12 @@ def explain_divergence(trainer: Any, error: Diverged) -> Diverged:
     return Diverged(f"training diverged: {error.message} ({place})", hint)
 
 
-def explain_memory(trainer: Any, error: BaseException) -> UserError:
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch's CPU allocator reports it as a plain RuntimeError."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def explain_memory(trainer: Any) -> UserError:
     """The peak, and the flags that help with numbers; the batch is never changed silently."""
     args = trainer.args
     peak = ""
