@@ -268,7 +268,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_records(tmp_path,
     assert all(torch.isfinite(value).all() for value in state["model"].values())
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path):
+@pytest.mark.parametrize("print_freq", [1, pytest.param(2, marks=pytest.mark.xfail(
+    strict=True, reason="the meter looks at all losses of an interval before the norms: the batch after is blamed"))])
+def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path, print_freq):
     class Exploding(MainTrainer):
         def forward_pass(self, batch):
             loss, scores = super().forward_pass(batch)
@@ -277,5 +279,5 @@ def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path):
             return loss, scores
 
     with pytest.raises(Diverged, match=r"the norm of the gradient is nan \(epoch 2"):
-        make_trainer(tmp_path, kind=Exploding, print_freq=1).train()
+        make_trainer(tmp_path, kind=Exploding, print_freq=print_freq).train()
     assert all(torch.isfinite(value).all() for value in checkpoint.read(tmp_path / "run/last.pth")["model"].values())
