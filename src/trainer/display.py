@@ -16,7 +16,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-
 SHOWN_LIVE = ("loss", "samples/s", "GB")
 
 
@@ -100,7 +99,8 @@ class Display:
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         for row in rows:
-            cells = [_number(row.get(name)) + ("*" if name == self.monitor and row.get("best") else "") for name in names]
+            best = [self.monitor] if row.get("best") else []
+            cells = [_number(row.get(name)) + ("*" if name in best else "") for name in names]
             table.add_row(*cells, style="green" if row.get("best") else "")
         return table
 

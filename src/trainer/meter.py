@@ -50,15 +50,15 @@ class Meter:
             return
         self.waiting, self.norms = [], []
         tensors = [value for loss, _, _, parts in waiting for value in (loss, *(parts or {}).values())]
-        values = iter(_numbers(tensors + [norm for _, norm in norms]))
-        for _, weight, batch, parts in waiting:
+        numbers = _numbers(tensors + [norm for _, norm in norms])
+        values, norm_after = iter(numbers), dict(zip((count for count, _ in norms), numbers[len(tensors):], strict=True))
+        for count, (_, weight, batch, parts) in enumerate(waiting, 1):
             for name in ("loss", *(parts or {})):
                 self._take(name, next(values), weight, batch)
             self.samples += weight
-        for (count, _), norm in zip(norms, values, strict=True):
-            if not math.isfinite(norm) and not norms_may_overflow:
-                raise Diverged(f"the norm of the gradient is {norm}").with_batch(waiting[max(count - 1, 0)][2])
-            self.norm = norm
+            self.norm = norm_after.get(count, self.norm)
+            if count in norm_after and not math.isfinite(self.norm) and not norms_may_overflow:
+                raise Diverged(f"the norm of the gradient is {self.norm}").with_batch(batch)
 
     def _take(self, name: str, value: float, weight: float, batch: Any) -> None:
         if not math.isfinite(value):
