@@ -51,7 +51,8 @@ class Meter:
         self.waiting, self.norms = [], []
         tensors = [value for loss, _, _, parts in waiting for value in (loss, *(parts or {}).values())]
         numbers = _numbers(tensors + [norm for _, norm in norms])
-        values, norm_after = iter(numbers), dict(zip((count for count, _ in norms), numbers[len(tensors):], strict=True))
+        values = iter(numbers)
+        norm_after = dict(zip((count for count, _ in norms), numbers[len(tensors):], strict=True))
         for count, (_, weight, batch, parts) in enumerate(waiting, 1):
             for name in ("loss", *(parts or {})):
                 self._take(name, next(values), weight, batch)
