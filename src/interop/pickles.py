@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import pickletools
 import zipfile
 from pathlib import Path
@@ -16,7 +18,7 @@ def refused_names(path: Path) -> list[str]:
     """The dotted names beyond tensors and plain values that the pickle in `path` asks for; empty where none is seen."""
     try:
         names = _imports(_pickle_bytes(path))
-    except Exception:  # opcodes of a damaged file end anywhere
+    except Exception:  # an archive may be damaged in any way
         return []
     return [name for name in dict.fromkeys(names) if name not in HARMLESS and not name.endswith("Storage")]
 
@@ -29,14 +31,16 @@ def _pickle_bytes(path: Path) -> bytes:
 
 
 def _imports(data: bytes) -> list[str]:
-    names, texts = [], []
-    for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name in ("GLOBAL", "INST"):
-            names.append(str(argument).replace(" ", "."))
-        elif opcode.name == "STACK_GLOBAL":
-            names.append(".".join(texts[-2:]))
-        elif isinstance(argument, str):
-            texts.append(argument)
+    names, texts, stream = [], [], io.BytesIO(data)
+    with contextlib.suppress(Exception):  # bytes of tensors follow, or the file is damaged
+        while True:  # torch's old format is several pickles one after another
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name in ("GLOBAL", "INST"):
+                    names.append(str(argument).replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    names.append(".".join(texts[-2:]))
+                elif isinstance(argument, str):
+                    texts.append(argument)
     return names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -29,7 +30,7 @@ class Counted(nn.Module):
     def __init__(self):
         super().__init__()
         widths = [32, 64, 64, 64]
-        layers = [part for a, b in zip(widths, widths[1:]) for part in (nn.Linear(a, b), nn.GELU())]
+        layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.GELU())]
         self.net = nn.Sequential(*layers, nn.Linear(64, 10))
         self.passes = self.calls = 0
 

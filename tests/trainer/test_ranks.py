@@ -1,4 +1,4 @@
-"""Two processes train, validate, stop and resume as one does. Both are started once; the tests look at what they left."""
+"""Two processes train, validate, stop and resume as one does. They start once; the tests look at what they left."""
 
 from __future__ import annotations
 
