@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from src import config, options, registry
+from src.data import run_data
 from src.data.open import open_dataset
 from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input, prepare
 from src.data.signal import SignalSpec, TargetSpec
@@ -164,10 +165,13 @@ def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
 
 
 def _own_data(args: Any, state: dict[str, Any], folder: Path | None) -> RunData:
-    data = build_data(args, folder / SPLITS if folder else None, state["normalizer"])
-    if data.digest() != state["splits_digest"] and args.limit == state["args"].get("limit"):
+    """The run's split as it was; a --limit of the test command takes some records of each part after it is checked."""
+    trained = argparse.Namespace(**{**vars(args), "limit": state["args"].get("limit")})
+    data = build_data(trained, folder / SPLITS if folder else None, state["normalizer"])
+    if data.digest() != state["splits_digest"]:
         raise UserError("the split of these data is not the one that these weights were trained with: records changed",
                         "name the data to test on with --data_path, or test from the run folder with its splits.json")
+    data.rows = {part: run_data._limited(rows, args.limit, args.seed) for part, rows in data.rows.items()}
     return data
 
 
