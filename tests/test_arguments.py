@@ -129,7 +129,8 @@ def _function(path, name):
 @cache
 def _functions(path):
     text = path.read_text(encoding="utf8")
-    return text.splitlines(), {node.name: node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+    nodes = ast.walk(ast.parse(text))
+    return text.splitlines(), {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_flag_is_read_outside_of_the_command_line():
