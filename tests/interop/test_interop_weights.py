@@ -1,4 +1,4 @@
-"""Weights from files of other systems: tensors by name, or a refusal that says what the file is; nothing is executed."""
+"""Weights from files of other systems: tensors by name, or a refusal that says what the file is; nothing runs."""
 
 from __future__ import annotations
 

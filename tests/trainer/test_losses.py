@@ -39,7 +39,7 @@ def test_an_objective_that_does_not_fit_is_refused_with_those_that_do(name, targ
 
 
 def test_smoothing_and_weights_are_refused_where_they_do_nothing():
-    with pytest.raises(UserError, match="--label_smoothing 0.1: holds only with --loss ce; here it is bce"):
+    with pytest.raises(UserError, match=r"--label_smoothing 0\.1: holds only with --loss ce; here it is bce"):
         build_criterion("bce", LABELS, 0.1)
     with pytest.raises(UserError, match="--class_weights: holds only with --loss ce or bce; here it is mse"):
         build_criterion("mse", TargetSpec("value", ("age",)), class_weights=torch.ones(1))
