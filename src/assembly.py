@@ -243,6 +243,8 @@ def resumed_args(args: Any) -> tuple[Any, list[str]]:
     if not Path(args.resume).exists():
         raise UserError(f"--resume {args.resume}: no such file or folder",
                         "python train.py --resume auto, or a run folder")
+    if Path(args.resume).is_dir() and run_folder.is_finished(folder):
+        raise NothingToDo(f"{folder}: this run is finished already; from its weights: --init_from {folder}")
     saved = config.complete(argparse.Namespace(**run_folder.read_config(folder)))
     notes = []
     for name, source in args.sources.items():

@@ -18,16 +18,25 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     content = _read(path)
+    average = _average(content)
     for key in ("model", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
             break
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, a state dict is expected")
+    content = {**content, **average}
     tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise UserError(f"{path}: holds no tensors by name", "a state dict (torch.save or safetensors) is expected")
     return tensors
+
+
+def _average(content) -> dict[str, torch.Tensor]:
+    """The running average of the weights in a checkpoint of ours: it is what validation judged."""
+    resume = content.get("resume") if isinstance(content, dict) else None
+    ema = resume.get("ema") if isinstance(resume, dict) else None
+    return ema["average"] if isinstance(ema, dict) and isinstance(ema.get("average"), dict) else {}
 
 
 def _read(path: Path):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from src.errors import OK, UserError
+from src.trainer.checkpoint import LAST
 from src.trainer.display import say
 
 
@@ -22,7 +23,7 @@ def run(args: Any, train_one: Callable[[Any], Any]) -> int:
         if trainer is None:  # a dry run
             return OK
         _check_gradients(trainer)
-        again = train_one(argparse.Namespace(**{**settings, "resume": str(trainer.folder)}))
+        again = train_one(argparse.Namespace(**{**settings, "resume": str(trainer.folder / LAST)}))
         _check_same(trainer.model, again.model)
         scores = again.test() if again.test_loader is not None else {}
     tested = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())

@@ -95,8 +95,11 @@ class Feed:
         iterator = iter(self.loader)
         for _ in range(skip):
             next(iterator)
-        self._begin()
+        if skip:
+            self._begin()
         for position, batch in enumerate(iterator, skip):
+            if position == 0:
+                self._begin()  # only now: the order was drawn on the way to the first batch, alike on every rank
             if position >= batches * size or self._ended:
                 return
             if position % size == rank:

@@ -77,10 +77,10 @@ def predict(trainer: Any, loader: Any) -> Predictions:
     trainer.model.eval()
     mine = _this_rank(trainer, loader)
     shared = trainer.world.size > 1 and hasattr(loader, "dataset_view")  # a foreign loader is whole on every rank
-    parts = trainer.world.gather(mine) if shared else [mine]
+    gathered = trainer.world.gather(mine) if shared else [mine]
     if trainer.world.sum(float(mine is None))[0]:
         raise Abandoned
-    parts = [part for part in parts if part["scores"] is not None]
+    parts: list[dict[str, Any]] = [part for part in gathered if part["scores"] is not None]
     rows = np.concatenate([part["rows"] for part in parts])
     if len(set(rows.tolist())) != len(rows):
         raise AssertionError(f"{len(rows) - len(set(rows.tolist()))} records were evaluated more than once")

@@ -114,8 +114,9 @@ def point_to(folder: Path) -> None:
     """`last_run` and `best_model.pth` of the folder of runs point to this run; copies where links are impossible."""
     base = folder.parent
     _link(base / "last_run", Path(folder.name))
-    if (folder / checkpoint.BEST).exists():
-        _link(base / checkpoint.BEST, Path(folder.name) / checkpoint.BEST)
+    weights = next((name for name in (checkpoint.BEST, checkpoint.LAST) if (folder / name).exists()), None)
+    if weights is not None:
+        _link(base / checkpoint.BEST, Path(folder.name) / weights)
 
 
 def _link(link: Path, target: Path) -> None:

@@ -98,8 +98,10 @@ def test_weights_are_found_by_file_by_run_and_by_nothing(tmp_path):
     last = tmp_path / "run/last.pth"
     assert checkpoint.find_weights(last) == checkpoint.find_weights(tmp_path / "run") == last
     assert checkpoint.find_weights(None, tmp_path) == last
+    assert checkpoint.find_weights(tmp_path) == last  # the folder of runs points to the newest one's weights
+    (tmp_path / "hollow").mkdir()
     with pytest.raises(UserError, match=r"without best_model\.pth or last\.pth"):
-        checkpoint.find_weights(tmp_path)
+        checkpoint.find_weights(tmp_path / "hollow")
     with pytest.raises(UserError, match="no such file"):
         checkpoint.find_weights(tmp_path / "x")
     with pytest.raises(UserError, match="no run is there yet"):

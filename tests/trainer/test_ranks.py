@@ -104,8 +104,7 @@ def test_two_ranks_train_and_validate_as_one_with_twice_the_batch(two, tmp_path,
         assert resumable(two / case / "run")["step"] == 2 * 3  # one epoch that sets the mark, one without progress
 
 
-@pytest.mark.parametrize("has_generator", [True, pytest.param(False, marks=pytest.mark.xfail(
-    strict=True, reason="the feed seeds each rank for itself before the order is drawn"))])
+@pytest.mark.parametrize("has_generator", [True, False])
 def test_two_ranks_share_a_foreign_loader_as_one_accumulates_it(two, tmp_path, has_generator):
     of_foreign_loaders(tmp_path, has_generator, grad_accum_steps=2).train()
     assert_close_runs(two / f"foreign-{has_generator}", tmp_path)
