@@ -168,7 +168,7 @@ def find_weights(where: str | Path | None, save_dir: str | Path = "checkpoints")
     if path.is_dir():
         for name in (BEST, LAST, PREVIOUS):
             if (path / name).exists():
-                return path.resolve() / name
+                return (path / name).resolve()
         raise UserError(f"{path}: a folder without {BEST} or {LAST}", "give a run folder or a checkpoint file")
     if not path.exists():
         hint = "python test.py --weights alone takes the newest run" if where else "train first: python train.py"
