@@ -171,7 +171,7 @@ def _own_data(args: Any, state: dict[str, Any], folder: Path | None) -> RunData:
     if data.digest() != state["splits_digest"]:
         raise UserError("the split of these data is not the one that these weights were trained with: records changed",
                         "name the data to test on with --data_path, or test from the run folder with its splits.json")
-    data.rows = {part: run_data._limited(rows, args.limit, args.seed) for part, rows in data.rows.items()}
+    data.rows = {part: run_data.limited(rows, args.limit, args.seed) for part, rows in data.rows.items()}
     return data
 
 

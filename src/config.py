@@ -43,7 +43,7 @@ def resolve(command: str, argv: list[str]) -> argparse.Namespace:
     _apply_implied(values, sources)
     if command == arguments.TRAIN:
         _choose_warmup(values, sources)
-        _fit_warmup(values, sources)
+        _fit_recipe(values, sources)
     _check_holds(values, sources, table, errors)
     if command == arguments.TRAIN:
         errors += check_train(values)
@@ -246,7 +246,7 @@ def _choose_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
         values["warmup_steps"] = None
 
 
-def _fit_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
+def _fit_recipe(values: dict[str, Any], sources: dict[str, str]) -> None:
     """A recipe's warm-up keeps its share of the training when somebody changes the number of epochs; where --debug
     shortens the training, any warm-up is shortened with it."""
     row = registry.MODELS[values["model"]]
@@ -255,6 +255,8 @@ def _fit_warmup(values: dict[str, Any], sources: dict[str, str]) -> None:
         values["warmup_epochs"] = values["warmup_epochs"] * values["epochs"] / epochs
     if sources["epochs"].startswith("--"):
         values["warmup_epochs"], values["warmup_steps"] = min(values["warmup_epochs"], values["epochs"] / 2), None
+    if sources["min_lr"] == "recipe":
+        values["min_lr"] = min(values["min_lr"], values["lr"])
 
 
 def _check_holds(values, sources, table, errors) -> None:

@@ -84,7 +84,7 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
         rows = load_splits(splits, dataset.records)
     else:
         rows = split(dataset.records, ratio=args.split_ratio, fold=args.fold, folds=args.folds, seed=args.seed)
-        rows = {part: _limited(found, args.limit, args.seed) for part, found in rows.items()}
+        rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
         if args.overfit_batches:
             few = rows["train"][: args.overfit_batches * args.batch_size]
             rows = {"train": few, "valid": few, "test": rows["test"]}
@@ -102,12 +102,12 @@ def as_test_part(dataset: BaseDataset, args: Any, normalizer: dict[str, Any]) ->
     everything = np.arange(len(dataset))
     subset = dataset.records.subset
     rows = {"test": everything, **{name: everything[subset == name] for name in dataset.subsets}}
-    rows = {part: _limited(found, args.limit, args.seed) for part, found in rows.items()}
+    rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
     return RunData(dataset, rows, Normalizer.from_state(normalizer), (), args.seed, args.dataset,
                    list(args.dataset_args), args.data_path)
 
 
-def _limited(rows: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
+def limited(rows: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
     """At most `limit` rows, drawn by the seed and kept in order."""
     if limit is None or len(rows) <= limit:
         return rows
