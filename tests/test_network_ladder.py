@@ -1,4 +1,4 @@
-"""The upper rungs of the simulated data's ladder: networks by the command line. The lower ones are in tests/data/simulated.
+"""The upper rungs of the simulated data's ladder: networks by the command line.
 
 Chance is 0.083 (12 words) and 0.5 (AUROC); the strongest classical baselines reach about 0.42 and 0.85.
 """

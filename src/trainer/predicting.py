@@ -80,7 +80,7 @@ def predict(trainer: Any, loader: Any) -> Predictions:
     gathered = trainer.world.gather(mine) if shared else [mine]
     if trainer.world.sum(float(mine is None))[0]:
         raise Abandoned
-    parts: list[dict[str, Any]] = [part for part in gathered if part["scores"] is not None]
+    parts = [part for part in gathered if part is not None and part["scores"] is not None]
     rows = np.concatenate([part["rows"] for part in parts])
     if len(set(rows.tolist())) != len(rows):
         raise AssertionError(f"{len(rows) - len(set(rows.tolist()))} records were evaluated more than once")
