@@ -62,7 +62,7 @@ GROUPS: dict[str, list[Flag]] = {
               "deviation alone (scale); or each record by itself (record)",
               choices=("channel", "scale", "record", "none")),
         _flag("augmentation", [], str, "random changes of training signals: shift=200 noise=0.1 scale=0.1 "
-              "channel_dropout=0.1 time_mask=0.1, or none", many="*"),
+              "flip=0.5 channel_dropout=0.1 time_mask=0.1, or none", many="*"),
         _flag("balanced_sampling", False, bool, "draw the classes of a training epoch equally often"),
         _flag("batch_size", 32, int, "records per micro-batch and process", least=1, commands=BOTH),
         _flag("val_batch_size", None, int, "records per validation batch (default: --batch_size)", least=1),

@@ -55,7 +55,7 @@ MODELS: dict[str, ModelRow] = {
         kinds=("classes",),
         recipe={"epochs": 200, "warmup_epochs": 20, "batch_size": 32, "lr": 2e-4, "min_lr": 5e-6,
                 "weight_decay": 0.05, "scheduler": "cosine", "augmentation": ["shift=0.1"], "normalize": "channel"},
-        recipes={"simulated_seeg": {"epochs": 56, "warmup_epochs": 5.6, "lr": 5e-4, "augmentation": ["shift=300"]}},
+        recipes={"simulated_seeg": {"epochs": 48, "warmup_epochs": 4.8, "lr": 5e-4, "augmentation": ["shift=300"]}},
         presets={"tiny": {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16,
                           "tokenizer.n_filters": (32, 32, 4), "head.d_hidden": (32,)},
                  "small": {"encoder.n_blocks": 4}, "base": {}},
