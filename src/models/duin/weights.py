@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from src.errors import UserError
 
-BACKBONE = ("subj_block", "tokenizer", "encoder")  # what the original's classifier takes from a pretrained model
+PROGRESS = ("vq_block.steps", "vq_block.idle")  # of a warm-up and of restarts, which the original has not
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def load_modules(model: nn.Module, state: Mapping[str, Tensor], modules: Iterabl
     target, taken, ignored = model.state_dict(), {}, []
     for key, tensor in state.items():
         name = _from_module(key, modules)
-        if name is None or name.split(".")[0] in ignore:
+        if name is None or name.split(".")[0] in ignore or (name in PROGRESS and name not in target):
             ignored.append(key)
         else:
             taken[name] = (key, tensor)

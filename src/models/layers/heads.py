@@ -56,20 +56,24 @@ class TokenHead(nn.Module):
 
 
 class SignalHead(nn.Module):
-    """Tokens -> a signal, by transposed convolutions without activation; stride s makes the length s times as long."""
+    """Tokens -> a signal, by transposed convolutions without activation; stride s makes the length s times as long.
+
+    With `steps`, each token is first split into so many steps of d_model / steps features.
+    """
 
     def __init__(self, d_model: int, n_filters: tuple[int, ...], kernel_sizes: tuple[int, ...],
                  n_strides: tuple[int, ...], dilation_rates: tuple[int, ...], d_output: int,
-                 d_hidden: tuple[int, ...] = ()):
+                 d_hidden: tuple[int, ...] = (), steps: int | None = None):
         super().__init__()
-        widths = (d_model, *n_filters)
+        widths = (d_model // (steps or 1), *n_filters)
+        split = [] if steps is None else [SplitTokens(steps)]
         # the original's key names: 0.1, where 0.0 was a permutation
         deconvolutions = [nn.Sequential(nn.Sequential(OrderedDict({"1": Deconvolution(*sizes)})))
                           for sizes in zip(widths, n_filters, kernel_sizes, n_strides, dilation_rates)]
         hidden = [nn.Sequential(nn.Linear(a, b), nn.GELU(), nn.LayerNorm(b))
                   for a, b in zip((n_filters[-1], *d_hidden), d_hidden)]
         last = nn.Sequential(nn.Linear((n_filters[-1], *d_hidden)[-1], d_output))
-        self.rgs_head = nn.Sequential(*deconvolutions, *hidden, last)
+        self.rgs_head = nn.Sequential(*split, *deconvolutions, *hidden, last)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -79,8 +83,19 @@ class SignalHead(nn.Module):
         init_linears(self)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) -> (B, d_output, N * product of strides)."""
+        """(B, N, D) -> (B, d_output, N * steps * product of strides)."""
         return self.rgs_head(tokens).transpose(1, 2)
+
+
+class SplitTokens(nn.Module):
+    """(B, N, D) -> (B, steps * N, D / steps): a token's features lie step by step, as the tokenizer laid them."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(2, (self.steps, -1)).flatten(1, 2)
 
 
 class Deconvolution(nn.ConvTranspose1d):
