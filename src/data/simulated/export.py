@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def export(dataset: BaseDataset, folder: str | Path, layout: str, limit: int | N
 
 def _seeg_npz(dataset: SimulatedSEEG, folder: Path, limit: int | None) -> int:
     """Per subject X (N, C, T) float32 uV, y, words, rep, ...; U (M, C, 10 s) float32 of the unlabelled stretches."""
-    written = 0
+    dataset, written = SimulatedSEEG(replace(dataset.config, task="words")), 0  # files hold the trials and the stretches
     for subject in range(dataset.config.subjects):
         name = subject_name(subject)
         rows = np.flatnonzero(dataset.records.subject == name)[:limit]
