@@ -46,7 +46,7 @@ def export(dataset: BaseDataset, folder: str | Path, layout: str, limit: int | N
 
 def _seeg_npz(dataset: SimulatedSEEG, folder: Path, limit: int | None) -> int:
     """Per subject X (N, C, T) float32 uV, y, words, rep, ...; U (M, C, 10 s) float32 of the unlabelled stretches."""
-    dataset, written = SimulatedSEEG(replace(dataset.config, task="words")), 0  # files hold the trials and the stretches
+    dataset, written = SimulatedSEEG(replace(dataset.config, task="words")), 0  # all there is
     for subject in range(dataset.config.subjects):
         name = subject_name(subject)
         rows = np.flatnonzero(dataset.records.subject == name)[:limit]

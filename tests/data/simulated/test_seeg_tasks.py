@@ -22,7 +22,7 @@ def stretches() -> SimulatedSEEG:
 def test_stretches_are_split_by_their_index(stretches):
     assert len(stretches) == 40
     assert [int((stretches.records.subset == part).sum()) for part in ("train", "valid", "test")] == [32, 4, 4]
-    assert stretches.records.subset[18] == "valid"
+    assert stretches.records.subset[17] == "valid"
     assert stretches.records.subset[39] == "test"
     assert stretches.target.kind == "signal"
     assert len(set(stretches.records.record.tolist())) == 40
