@@ -1,11 +1,14 @@
-"""One linear map of the channels per subject: electrodes differ between heads, what follows is shared.
+"""Parameters that belong to one subject: electrodes differ between heads, what follows is shared.
 
 Source: Du-IN (NeurIPS 2024), "spatial encoder"; state-dict keys are the original's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.errors import UserError
@@ -65,21 +68,11 @@ class SubjectBlock(nn.Module):
 
         Raises UserError for a subject that the layer has no matrix for (checked on the CPU only: no host sync).
         """
-        self._check(subject)
+        check_subject(subject, self.subj_layer.n_subjects)
         mixed = self.subj_layer(signal, subject)
         if self.proj_layer is None:
             return mixed
         return torch.baddbmm(self.proj_layer.bias[:, None], self.proj_layer.weight.expand(len(mixed), -1, -1), mixed)
-
-    def _check(self, subject: Tensor) -> None:
-        known = self.subj_layer.n_subjects
-        if subject.is_floating_point():
-            if subject.dim() != 2 or subject.shape[1] != known:
-                raise UserError(f"weights of the subjects must be (batch, {known}), found {tuple(subject.shape)}",
-                                "give one column per subject, or the index of each sample's subject as int64")
-        elif subject.device.type == "cpu" and known > 1 and subject.numel() and int(subject.max()) >= known:
-            raise UserError(f"subject {int(subject.max())} has no input projection: the model was built for {known}",
-                            "set --model_args n_subjects=N to the number of subjects, or n_subjects=1 to share one")
 
     @torch.no_grad()
     def channel_weights(self, replica: bool = False) -> Tensor:
@@ -90,3 +83,49 @@ class SubjectBlock(nn.Module):
         layer, weight = self.subj_layer, self.subj_layer.W.weight.abs()
         per_subject = weight if replica else weight.T
         return per_subject.reshape(layer.n_subjects, layer.d_input, layer.d_output).mean(2)
+
+
+class PerSubject(nn.ModuleList):
+    """One module per subject, which sees the samples of that subject.
+
+    With `shared_statistics`, as published, all modules see the whole batch in training mode and their outputs are
+    mixed: batch norms then normalise each subject by the statistics of all. In eval mode both ways are the same.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module], shared_statistics: bool = False):
+        super().__init__(modules)
+        self.shared_statistics = shared_statistics
+
+    def forward(self, x: Tensor, subject: Tensor) -> Tensor:
+        """(B, ., .), (B,) int64 or (B, S) weights of the subjects -> (B, ., .), what the modules make of `x`.
+
+        Raises UserError as `check_subject` does.
+        """
+        check_subject(subject, len(self))
+        if subject.is_floating_point():
+            return self._mix(x, subject)
+        if len(self) == 1:  # one module for everybody, whatever the data number their subjects
+            return self[0](x)
+        if self.training and self.shared_statistics:
+            return self._mix(x, F.one_hot(subject, len(self)).to(x.dtype))
+        return self._each(x, subject)
+
+    def _mix(self, x: Tensor, weights: Tensor) -> Tensor:
+        return sum(weight[:, None, None] * module(x) for weight, module in zip(weights.T, self))  # pyright: ignore
+
+    def _each(self, x: Tensor, subject: Tensor) -> Tensor:
+        order = subject.argsort()
+        sizes = torch.bincount(subject, minlength=len(self)).tolist()
+        parts = [module(part) for module, part in zip(self, x[order].split(sizes)) if len(part)]
+        return torch.cat(parts)[order.argsort()]
+
+
+def check_subject(subject: Tensor, known: int) -> None:
+    """Raise UserError for a subject without parameters (indices are checked on the CPU only: no host sync)."""
+    if subject.is_floating_point():
+        if subject.dim() != 2 or subject.shape[1] != known:
+            raise UserError(f"weights of the subjects must be (batch, {known}), found {tuple(subject.shape)}",
+                            "give one column per subject, or the index of each sample's subject as int64")
+    elif subject.device.type == "cpu" and known > 1 and subject.numel() and int(subject.max()) >= known:
+        raise UserError(f"subject {int(subject.max())} has no input projection: the model was built for {known}",
+                        "set --model_args n_subjects=N to the number of subjects, or n_subjects=1 to share one")
