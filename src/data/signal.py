@@ -6,12 +6,14 @@ Masks are True where there is signal. What is absent is NaN in a `Recording` and
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from src.errors import UserError
+
+if TYPE_CHECKING:  # evaluation needs the specs alone: compare.py starts without torch
+    import torch
 
 TargetKind = Literal["classes", "multilabel", "value", "tokens", "samples", "signal", "embedding", "none"]
 

@@ -23,20 +23,22 @@ from src.errors import Diverged, StoppedBySignal, UserError
 from src.evaluation import metrics
 from src.evaluation.predictions import Predictions
 from src.trainer import distributed, parallel, precision, predicting, random_state, run_state
-from src.trainer.display import Display, duration, say
+from src.trainer.display import say
 from src.trainer.early_stopping import Progress
 from src.trainer.ema import EMA
 from src.trainer.feed import Feed
+from src.trainer.losses import to_device
 from src.trainer.meter import Meter
-from src.trainer.optimizers import build_optimizer
+from src.trainer.optimizers import build_optimizer, freeze_backbone
+from src.trainer.reporter import Reporter
 from src.trainer.schedule import build_schedule
 from src.trainer.signals import StopSignals
 from src.trainer.step import Step
-from src.trainer.tracking import Tracker
+from src.trainer.template import TemplateMethods
 from src.trainer.trouble import explain_divergence, explain_memory, is_out_of_memory
 
 
-class BaseTrainer(ABC):
+class BaseTrainer(TemplateMethods, ABC):
     """Trains `model` on `train_loader`, judges it on `val_loader` (or a dict of them: the first decides what is best).
 
     `args` is a Namespace of flags; what it lacks has the flag's default. Loaders give Batches, tuples or dicts. `data`
@@ -63,12 +65,12 @@ class BaseTrainer(ABC):
         self.model = model.to(self.device)
         for companion in self.companions().values():
             companion.to(self.device).eval().requires_grad_(False)
-        self.criterion = _moved(self.get_criterion(), self.device)
+        self.criterion = to_device(self.get_criterion(), self.device)
         self.signals, self.meter = StopSignals(), Meter()
         self.folder: Path | None = None
         self.current_epoch = self.global_step = 0
         self.is_inside_epoch = False
-        self.optimizer = self.scheduler = self.ema = self.tracker = self.profiler = None
+        self.optimizer = self.scheduler = self.ema = self.reporter = None
         self.steps_itself = False
         if train_loader is None:
             self.forward_pass = parallel.with_autocast(self.forward_pass, self.precision)
@@ -82,7 +84,7 @@ class BaseTrainer(ABC):
         self.total_updates = args.max_steps or args.epochs * self.updates_per_epoch
         self.epochs = math.ceil(self.total_updates / self.updates_per_epoch)
         if args.freeze == "backbone":
-            _freeze(self.model)
+            freeze_backbone(self.model)
         if args.compile:
             self.model.compile()
         monitor = (args.monitor or self.target.monitor).removeprefix("val_")
@@ -96,6 +98,7 @@ class BaseTrainer(ABC):
                          accumulate=args.grad_accum_steps, ema=self.ema,
                          nominal=float(batch_size * args.grad_accum_steps * self.world.size))
         self.forward_pass = parallel.wrap(self.forward_pass, self.model, self.precision, self.world, self._ends_update)
+        self.reporter = Reporter(self)
 
     # ------------------------------------------------------------------------------ what a family gives
     @abstractmethod
@@ -135,7 +138,7 @@ class BaseTrainer(ABC):
         with self.signals:
             try:
                 self._open()
-                while self.is_inside_epoch or (self.global_step < self.total_updates and not self.progress.should_stop):
+                while not self.is_complete:
                     self._run_epoch(self.current_epoch)
                 self._finish()
             except predicting.Abandoned:
@@ -150,13 +153,19 @@ class BaseTrainer(ABC):
             finally:
                 self._close()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to train: the last update or epoch is over, or early stopping has ended the run."""
+        is_over = self.global_step >= self.total_updates or self.current_epoch >= self.epochs
+        return (is_over or self.progress.should_stop) and not self.is_inside_epoch
+
     def _run_epoch(self, epoch: int) -> None:
         started = time.time()
         if not self.is_inside_epoch:
             self.feed.go_to(epoch)
             self.meter.reset()
         self.is_inside_epoch = True
-        self.display.epoch, self.display.phase = epoch, "training"
+        self.reporter.phase("training")
         step_before, place_before = self.global_step, self.feed.place
         is_trained = self.feed.is_done or self.global_step >= self.total_updates  # resumed: only validation is left
         train = self._read_meter() if is_trained else self.train_epoch(self.feed)
@@ -166,7 +175,7 @@ class BaseTrainer(ABC):
         values = self._validate() if (epoch + 1) % self.args.eval_freq == 0 or last else {}
         is_best = self._judge(values, epoch)
         self.current_epoch, self.is_inside_epoch = epoch + 1, False
-        self._log_epoch(train, values, is_best, rate, time.time() - started)
+        self.reporter.epoch(train, values, is_best, rate, time.time() - started)
         self._save(is_best)
         gc.collect()
         if self.world.sum(float(self.signals.received is not None))[0]:
@@ -194,14 +203,23 @@ class BaseTrainer(ABC):
         if self.step.pending >= self.step.accumulate or self.feed.is_last:
             self._update()
 
+    def log(self, name: str, value: Any) -> None:
+        """Watch a value of this batch: logged beside the losses, not trained on."""
+        self.meter.watched[name] = torch.as_tensor(value)
+
+    def mixed_precision_step(self, loss: torch.Tensor) -> None:
+        """One whole update from `loss`: backward, clip, optimizer, scaler, schedule, zero grad."""
+        self.backward_and_step(loss)
+
     def _update(self) -> None:
         norm = self.step.update(self.signals.received is not None)
         self.global_step += 1
         self.meter.add_norm(norm)
-        if self.profiler is not None:
-            self.profiler.step()
+        if self.reporter.profiler is not None:
+            self.reporter.profiler.step()
         if self.global_step % self.args.print_freq == 0:
-            self._log_interval()
+            self._read_meter()
+            self.reporter.interval()
         if self.global_step >= self.total_updates:
             self.feed.end()
         if self.step.stop_asked:
@@ -224,9 +242,8 @@ class BaseTrainer(ABC):
         values = {name.removeprefix("val_"): value for name, value in self.validate_epoch(self.test_loader).items()}
         if isinstance(self.test_loader, SignalLoader):
             self.test_loader.close()
-        if self.folder is not None and self.world.is_main:
-            run_state.append_row(self.folder, {"event": "test", "epoch": self.current_epoch, "step": self.global_step,
-                                               "subset": "test", "metrics": values})
+        if self.reporter is not None:
+            self.reporter.write("test", subset="test", metrics=values)
         return values
 
     def predict(self, loader: Any) -> Predictions:
@@ -236,7 +253,7 @@ class BaseTrainer(ABC):
     # -------------------------------------------------------------------------------- parts of an epoch
     def _validate(self) -> dict[str, float]:
         """Metrics of every validation subset, the first without a prefix; with EMA the average is what is judged."""
-        self.display.phase = "validating"
+        self.reporter.phase("validating")
         try:
             if self.ema is None:
                 return self._validate_subsets(self.val_loaders)
@@ -297,57 +314,14 @@ class BaseTrainer(ABC):
         self.meter.read(norms_may_overflow=self.scaler is not None)
         return self.meter.means(self.world)
 
-    # ------------------------------------------------------------------------------- logging and saving
-    def log(self, name: str, value: Any) -> None:
-        """Watch a value of this batch: logged beside the losses, not trained on."""
-        self.meter.watched[name] = torch.as_tensor(value)
-
-    def log_metrics(self, values: dict[str, dict[str, float]], epoch: int | None = None) -> None:
-        """{"train": {..}, "val": {..}} to metrics.jsonl, TensorBoard and W&B."""
-        row = {"epoch": self.current_epoch if epoch is None else epoch, "step": self.global_step, **values}
-        if self.tracker is not None:
-            self.tracker.write("metrics", **row)
-        elif self.folder is not None and self.world.is_main:  # after the run
-            run_state.append_row(self.folder, {"event": "metrics", **row})
-
-    def _log_interval(self) -> None:
-        self._read_meter()
-        values = self.meter.interval_means(self.world)
-        rate = self.world.size * self.meter.samples_per_second()
-        self.display.interval({**values, "lr": self.get_lr(), "grad": self.meter.norm, "samples/s": rate}, self.device)
-        if self.tracker is not None:
-            self.tracker.write("train", epoch=self.feed.epoch + 1, step=self.global_step, **values, lr=self.get_lr(),
-                               grad_norm=self.meter.norm, samples_per_s=rate)
-
-    def _log_epoch(self, train: dict[str, float], values: dict[str, float], is_best: bool, rate: float,
-                   seconds: float) -> None:
-        train = {name.removeprefix("train_"): float(value) for name, value in train.items()}
-        watched = self.progress.monitor
-        is_best_of_some = is_best and bool(values)
-        self.display.row(self.current_epoch, train, values, is_best_of_some, self.get_lr(), self.meter.norm, rate)
-        if self.tracker is not None:
-            self.tracker.write("epoch", epoch=self.current_epoch, step=self.global_step, train=train, val=values,
-                               lr=self.get_lr(), samples_per_s=round(rate, 2), seconds=round(seconds, 3), monitor={
-                                   "name": watched, "value": values.get(watched), "best": self.progress.best,
-                                   "is_best": is_best})
-
+    # ------------------------------------------------------------------------------ opening and leaving
     def _open(self) -> None:
-        """Make or reopen the run's folder, restore its state, say what will happen, check validation."""
-        self.tracker, self.profiler = None, None
-        self.display = Display(self.epochs, self.feed, self.progress.monitor, quiet=not self.world.is_main)
+        """Make or reopen the run's folder, restore its state, check validation, begin to report."""
         state = run_state.open_run(self)
         if state is None:
             self.check_validation()
-        if self.world.is_main:
-            resumed = state["resume"]["tracking"] if state else None
-            self.tracker = Tracker(self.folder, self.args, config.to_save(self.args), say, resumed)
-        if self.args.profile and self.world.is_main:
-            from src.trainer.profiling import Profiler
-
-            self.profiler = Profiler(self.folder, say)
+        self.reporter.open(state["resume"]["tracking"] if state else None)
         self.world.barrier()
-        self.started = time.time()
-        self.display.open(self.current_epoch)
         gc.collect()
         gc.freeze()  # what exists now lives as long as the run: the collector need not look at it again
 
@@ -356,72 +330,17 @@ class BaseTrainer(ABC):
         run_state.save(self, is_best)
 
     def _finish(self) -> None:
-        self.display.close()
-        if self.tracker is not None:
-            self.tracker.write("finished", epoch=self.current_epoch, step=self.global_step, best=self.progress.best)
-        run_state.finish(self, duration(time.time() - self.started))
+        run_state.finish(self, self.reporter.end("finished", best=self.progress.best))
 
     def _leave(self) -> None:
-        self.display.close()
-        if self.tracker is not None:
-            self.tracker.write("stopped", epoch=self.current_epoch, step=self.global_step)
+        self.reporter.end("stopped")
         name = self.signals.received or "a signal on another rank"
         raise StoppedBySignal(f"{name}: saved at epoch {self.feed.epoch + 1}, step {self.global_step}; "
                               f"go on with: python train.py --resume {self.folder}")
 
     def _close(self) -> None:
         gc.unfreeze()
-        for part in (self.__dict__.get("display"), self.__dict__.get("tracker"), self.__dict__.get("profiler")):
-            if part is not None:
-                part.close()
-        self.tracker = None
+        self.reporter.close()
         for loader in (self.train_loader, *self.val_loaders.values()):
             if isinstance(loader, SignalLoader):
                 loader.close()
-
-    # ------------------------------------------------------------- what scripts of the template also call
-    def mixed_precision_step(self, loss: torch.Tensor) -> None:
-        """One whole update from `loss`: backward, clip, optimizer, scaler, schedule, zero grad."""
-        self.backward_and_step(loss)
-
-    def clip_gradients(self) -> torch.Tensor:
-        """Clip what `.grad` holds to --grad_clip; returns the norm before. (The trainer's own steps do it.)"""
-        return nn.utils.clip_grad_norm_(self.model.parameters(), self.args.grad_clip or math.inf)
-
-    def get_lr(self) -> float:
-        return max(group["lr"] for group in self.optimizer.param_groups)
-
-    def model_summary(self) -> str:
-        """One line per child with its parameters, and the total."""
-        rows = [(name, sum(p.numel() for p in child.parameters())) for name, child in self.model.named_children()]
-        trainable = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
-        total = sum(p.numel() for p in self.model.parameters())
-        lines = [f"{name:<20} {count:>12,}" for name, count in rows]
-        return "\n".join([*lines, f"{'total':<20} {total:>12,}", f"{'trainable':<20} {trainable:>12,}"])
-
-    def save_checkpoint(self, filepath: str | Path, is_best: bool = False, additional_info: dict | None = None) -> None:
-        """Write the whole state to `filepath`; `is_best` also makes it best_model.pth of the same folder."""
-        run_state.save_to(self, Path(filepath), is_best, additional_info)
-
-    def load_checkpoint(self, filepath: str | Path, load_optimizer: bool = True) -> dict[str, Any]:
-        """Load weights and, with `load_optimizer`, everything that resuming needs; returns the loaded dict."""
-        return run_state.load_from(self, Path(filepath), load_optimizer)
-
-    @property
-    def best_metric(self) -> float | None:
-        return self.progress.best
-
-
-def _moved(criterion: Any, device: torch.device) -> Any:
-    for module in criterion.values() if isinstance(criterion, dict) else \
-            criterion if isinstance(criterion, (tuple, list)) else [criterion]:
-        if isinstance(module, nn.Module):
-            module.to(device)
-    return criterion
-
-
-def _freeze(model: nn.Module) -> None:
-    """Train the head alone: the backbone keeps its weights and stays in evaluation mode."""
-    for part in model.backbone():
-        part.requires_grad_(False).eval()
-        part.train = lambda mode=True, part=part: part  # model.train() must not wake its norms and dropouts

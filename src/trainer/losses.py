@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -38,3 +40,12 @@ def class_weights(labels: torch.Tensor, target: TargetSpec) -> torch.Tensor:
         return ((len(labels) - positives) / positives).float()
     counts = torch.bincount(labels.flatten(), minlength=target.outputs).float()
     return torch.where(counts > 0, len(labels) / (target.outputs * counts.clamp(min=1)), 0.0)
+
+
+def to_device(criterion: Any, device: torch.device) -> Any:
+    """One loss, or a tuple, list or dict of losses, with their weights on the device."""
+    parts = criterion.values() if isinstance(criterion, dict) else criterion
+    for part in parts if isinstance(criterion, (dict, tuple, list)) else [criterion]:
+        if isinstance(part, nn.Module):
+            part.to(device)
+    return criterion

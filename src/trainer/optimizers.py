@@ -11,6 +11,13 @@ from torch import nn
 from src.errors import UserError
 
 
+def freeze_backbone(model: Any) -> None:
+    """Train the head alone: the backbone keeps its weights and stays in evaluation mode."""
+    for part in model.backbone():
+        part.requires_grad_(False).eval()
+        part.train = lambda mode=True, part=part: part  # model.train() must not wake its norms and dropouts
+
+
 def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
     """Trainable parameters by (depth, decay), in order of first appearance, each with `names` and `lr_scale`.
 

@@ -15,7 +15,6 @@ from src import config, options
 from src.errors import UserError
 from src.trainer import checkpoint, random_state, run_folder
 from src.trainer.display import say
-from src.trainer.tracking import JsonLines
 
 
 def of(trainer: Any) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def _resume_state(trainer: Any) -> dict[str, Any]:
         "is_inside_epoch": inside,
         "place": trainer.feed.place if inside else 0,
         "random": trainer.world.gather(random_state.get_state()) if inside else [],
-        "tracking": trainer.tracker.state(trainer.global_step) if getattr(trainer, "tracker", None) else {},
+        "tracking": trainer.reporter.state() if trainer.reporter is not None else {},
         "total_updates": trainer.total_updates,
     }
 
@@ -82,6 +81,7 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         state, path, warning = _read_resumed(Path(args.resume))
         trainer.folder = path.parent
         restore(trainer, state)
+        _keep_results(trainer, state, path)
         world.barrier()  # every rank has read
         if world.is_main:
             if warning:
@@ -106,6 +106,16 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         run_folder.point_to(trainer.folder)
         say(f"run       {trainer.folder}\nagain     python train.py --config {trainer.folder / 'config.json'}")
     return state
+
+
+def _keep_results(trainer: Any, state: dict[str, Any], path: Path) -> None:
+    """What followed this checkpoint in metrics.jsonl is cut on resuming; of a finished run (its tests) it must stay."""
+    if not run_folder.is_finished(path.parent):
+        return
+    if not trainer.is_complete:
+        raise UserError(f"--resume {path}: this run is finished; going on from here would overwrite its results",
+                        f"start a run of its own from these weights: --init_from {path}")
+    state["resume"]["tracking"].pop("bytes", None)
 
 
 def _read_resumed(path: Path) -> tuple[dict[str, Any], Path, str]:
@@ -208,13 +218,6 @@ def finish(trainer: Any, took: str) -> None:
     early = f" (stopped early after {progress.waited} validations without progress)" if progress.should_stop else ""
     say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
     say(f"next:\n  python test.py --weights {best if best.exists() else folder}\n  python compare.py {folder}")
-
-
-def append_row(folder: Path, row: dict[str, Any]) -> None:
-    """One more row of metrics.jsonl, after the run was closed."""
-    lines = JsonLines(folder / "metrics.jsonl")
-    lines.write(row)
-    lines.close()
 
 
 def use_for_inference(trainer: Any, state: dict[str, Any]) -> None:

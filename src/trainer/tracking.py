@@ -50,6 +50,13 @@ class JsonLines:
             self.file.close()
 
 
+def append_row(folder: Path, row: dict[str, Any]) -> None:
+    """One more row of metrics.jsonl, before or after the run."""
+    lines = JsonLines(folder / "metrics.jsonl")
+    lines.write(row)
+    lines.close()
+
+
 class TensorBoard:
     """Scalars by step; the tensorboard package is imported at the first one."""
 
