@@ -134,7 +134,7 @@ def difference(first: Any, second: Any, where: str = "") -> str:
     """The first place where two nested values differ in a bit; empty when they are the same."""
     if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
         same = first.dtype == second.dtype and first.shape == second.shape and _bits(first) == _bits(second)
-        return "" if same else where
+        return "" if same else where or "the tensors"
     if isinstance(first, dict) and isinstance(second, dict):
         if list(map(str, first)) != list(map(str, second)):
             return f"{where}: {list(first)} or {list(second)}"

@@ -1,8 +1,13 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import compare
+
+ROOT = Path(__file__).parent.parent
 
 
 def make_run(folder, settings, values=(0.5, 0.7), end="finished", tail="", test=None):
@@ -109,6 +114,11 @@ def test_no_runs_and_missing_folders_are_refused(tmp_path, capsys):
     assert compare.main([]) == 2
     assert compare.main([str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_comparing_starts_without_torch():
+    code = "import compare, sys\nfrom src.evaluation import comparison, run_log\nassert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
 
 
 def test_the_picture_goes_where_it_is_told(tmp_path, capsys):

@@ -109,13 +109,17 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
 
 
 def _keep_results(trainer: Any, state: dict[str, Any], path: Path) -> None:
-    """What followed this checkpoint in metrics.jsonl is cut on resuming; of a finished run (its tests) it must stay."""
+    """Resuming cuts metrics.jsonl after its checkpoint; what followed the end of a finished run, its tests, must stay.
+
+    UserError for a checkpoint from the middle of a finished run. (A folder whose last.pth is damaged goes on.)
+    """
     if not run_folder.is_finished(path.parent):
         return
-    if not trainer.is_complete:
+    if trainer.is_complete:
+        state["resume"]["tracking"].pop("bytes", None)
+    elif Path(trainer.args.resume).is_file():
         raise UserError(f"--resume {path}: this run is finished; going on from here would overwrite its results",
                         f"start a run of its own from these weights: --init_from {path}")
-    state["resume"]["tracking"].pop("bytes", None)
 
 
 def _read_resumed(path: Path) -> tuple[dict[str, Any], Path, str]:

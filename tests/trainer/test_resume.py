@@ -198,6 +198,25 @@ def test_early_stopping_counts_on_after_a_resume_and_a_stopped_run_is_finished(t
     assert rows(tmp_path / "cut/run")[-1]["event"] == "finished"
 
 
+def test_a_finished_run_that_is_resumed_by_its_file_keeps_the_rows_of_its_tests(tmp_path):
+    trainer = make_trainer(tmp_path)
+    trainer.train()
+    trainer.test()
+    before = rows(tmp_path / "run")
+    make_trainer(tmp_path, resume=str(tmp_path / "run/last.pth")).train()
+    after = rows(tmp_path / "run")
+    assert after[:-1] == before
+    assert after[-1]["event"] == "finished"
+
+
+def test_going_on_from_the_middle_of_a_finished_run_is_refused(tmp_path):
+    make_trainer(tmp_path, save_freq=1).train()
+    before = rows(tmp_path / "run")
+    with pytest.raises(UserError, match=r"is finished.*\n.*--init_from .*checkpoint-2\.pth"):
+        make_trainer(tmp_path, resume=str(tmp_path / "run/checkpoint-2.pth")).train()
+    assert rows(tmp_path / "run") == before
+
+
 def test_a_plateau_schedule_goes_on_where_it_was(tmp_path):
     more = {"scheduler": "plateau", "scheduler_patience": 1, "monitor": "loss", "lr": 1e-9, "warmup_steps": None}
     whole = make_trainer(tmp_path / "whole", **more)
