@@ -59,7 +59,7 @@ def load_modules(model: nn.Module, state: Mapping[str, Tensor], modules: Iterabl
 def _from_module(key: str, modules: Iterable[str]) -> str | None:
     """The key from the first of its dotted parts that is one of `modules`, or None."""
     parts = key.split(".")
-    starts = [i for i, part in enumerate(parts[:-1]) if part in modules]
+    starts = [i for i, part in enumerate(parts) if part in modules]
     return ".".join(parts[starts[0]:]) if starts else None
 
 
