@@ -20,19 +20,24 @@ LARGEST = 1 << 30  # bytes; a table of labels is never larger
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
     """The known columns of a CSV (or tab-separated) file as arrays of str; UserError for rows that do not fit."""
+    found = read_columns(path)
+    chosen = {column: next((name for name in names if name in found), None) for column, names in COLUMNS.items()}
+    return {column: found[name] for column, name in chosen.items() if name is not None}
+
+
+def read_columns(path: Path) -> dict[str, np.ndarray]:
+    """Every column of a CSV (or tab-separated) file by its lower-case name, as arrays of str."""
     rows = _rows(path)
     if not rows:
-        raise UserError(f"{path} is empty", "its first line names the columns: record,label[,subject][,subset]")
+        raise UserError(f"{path} is empty", "its first line names the columns")
     header = [name.strip().lower() for name in rows[0]]
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
     short = [number for number, row in enumerate(rows[1:], start=2) if row and len(row) != len(header)]
     if short:
         raise UserError(f"{path}: {len(short)} lines do not have the {len(header)} columns of the first line: "
                         f"line {', '.join(map(str, short[:5]))}", "quote cells that hold a comma")
-    places = {column: next((header.index(name) for name in names if name in header), None)
-              for column, names in COLUMNS.items()}
-    return {column: np.array([row[place].strip() for row in body], dtype=str)
-            for column, place in places.items() if place is not None}
+    columns = {name: place for place, name in reversed(list(enumerate(header)))}  # of equal names the first counts
+    return {name: np.array([row[place].strip() for row in body], dtype=str) for name, place in columns.items()}
 
 
 def _rows(path: Path) -> list[list[str]]:
