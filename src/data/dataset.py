@@ -6,7 +6,9 @@ A data set knows no model and draws nothing by itself: `read` gets the random ge
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,11 @@ class BaseDataset(ABC):
     @abstractmethod
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         """Record `row` as one sample, or as the two and more of a pair; `rng` is None where nothing may be random."""
+
+    @classmethod
+    def options_for(cls, subjects: Sequence[str]) -> dict[str, Any]:
+        """Options that bring these subjects among the records, where something must be said for it (`--subjs`)."""
+        return {"subjs": tuple(subjects)} if "subjs" in {field.name for field in fields(cls.Config)} else {}
 
     @property
     def subsets(self) -> tuple[str, ...]:

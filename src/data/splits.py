@@ -177,8 +177,8 @@ def save_splits(path: Path | str, records: Records, parts: dict[str, np.ndarray]
     os.replace(temporary, path)
 
 
-def load_splits(path: Path | str, records: Records) -> dict[str, np.ndarray]:
-    """The rows that `save_splits` kept; UserError where a record is no longer in the data."""
+def load_splits(path: Path | str, records: Records, may_lack: bool = False) -> dict[str, np.ndarray]:
+    """The rows that `save_splits` kept; UserError where a record is no longer in the data, unless they `may_lack` it."""
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
         named = {str(part): [str(name) for name in names] for part, names in saved.items()}
@@ -187,7 +187,8 @@ def load_splits(path: Path | str, records: Records) -> dict[str, np.ndarray]:
                         ) from error
     row_of = {name: row for row, name in enumerate(records.record.tolist())}
     lost = [name for names in named.values() for name in names if name not in row_of]
-    if lost:
+    if lost and not may_lack:
         raise UserError(f"{len(lost)} records of {path} are not in these data: {', '.join(lost[:5])}"
                         f"{', ...' if len(lost) > 5 else ''}", "give the data that the run was started with")
-    return {part: np.array(sorted(row_of[name] for name in names), dtype=np.int64) for part, names in named.items()}
+    return {part: np.array(sorted(row_of[name] for name in names if name in row_of), dtype=np.int64)
+            for part, names in named.items()}

@@ -54,6 +54,10 @@ class BaseModel(nn.Module, ABC):
         head = getattr(self, "head", None)
         return [child for child in self.children() if child is not head]
 
+    def subject_parts(self) -> list[nn.Module]:
+        """What each subject has for itself (`--freeze all_but_subject` trains it alone)."""
+        return []
+
     def layer_depths(self) -> dict[str, int]:
         """Parameter name -> depth for layer-wise decay: 0 the stem .. L the head; by default the order of children."""
         depths = {name: depth for depth, (name, _) in enumerate(self.named_children())}

@@ -29,7 +29,7 @@ from src.trainer.ema import EMA
 from src.trainer.feed import Feed
 from src.trainer.losses import to_device
 from src.trainer.meter import Meter
-from src.trainer.optimizers import build_optimizer, freeze_backbone
+from src.trainer.optimizers import build_optimizer, freeze
 from src.trainer.reporter import Reporter
 from src.trainer.schedule import build_schedule
 from src.trainer.signals import StopSignals
@@ -83,8 +83,7 @@ class BaseTrainer(TemplateMethods, ABC):
         self.updates_per_epoch = math.ceil(len(self.feed) / args.grad_accum_steps)
         self.total_updates = args.max_steps or args.epochs * self.updates_per_epoch
         self.epochs = math.ceil(self.total_updates / self.updates_per_epoch)
-        if args.freeze == "backbone":
-            freeze_backbone(self.model)
+        freeze(self.model, args.freeze)
         if args.compile:
             self.model.compile()
         monitor = (args.monitor or self.target.monitor).removeprefix("val_")

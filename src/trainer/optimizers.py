@@ -11,6 +11,26 @@ from torch import nn
 from src.errors import UserError
 
 
+def freeze(model: Any, what: str) -> None:
+    """--freeze: `backbone` trains the head alone, `all_but_subject` what each subject has for itself."""
+    if what == "backbone":
+        freeze_backbone(model)
+    elif what == "all_but_subject":
+        freeze_all_but_subject(model)
+
+
+def freeze_all_but_subject(model: Any) -> None:
+    """The whole model stays in evaluation mode, so that dropout is off and no batch norm moves its statistics."""
+    parts = model.subject_parts() if hasattr(model, "subject_parts") else []
+    if not parts:
+        raise UserError(f"--freeze all_but_subject: {type(model).__name__} has nothing that belongs to one subject",
+                        "models that have: duin_cls, poms_cls and their family")
+    model.requires_grad_(False).eval()
+    model.train = lambda mode=True: model
+    for part in parts:
+        part.requires_grad_(True)
+
+
 def freeze_backbone(model: Any) -> None:
     """Train the head alone: the backbone keeps its weights and stays in evaluation mode."""
     for part in model.backbone():

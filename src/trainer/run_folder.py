@@ -41,9 +41,13 @@ def create(args: Any, settings: dict[str, Any]) -> tuple[Path, str]:
 
 
 def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Written whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf8")
+    temporary.write_text(text, encoding="utf8")
     os.replace(temporary, path)
 
 

@@ -6,7 +6,9 @@ gives crops of unlabelled stretches of 10 s.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +70,12 @@ class SimulatedSEEG(BaseDataset):
                        f"difficulty {config.difficulty}, seed {config.seed}")
         self._subjects: dict[int, Subject] = {}
         self._cache = RecordCache(config.cache_mb)
+
+    @classmethod
+    def options_for(cls, subjects: Sequence[str]) -> dict[str, Any]:
+        """As many subjects as reach to the last of these."""
+        numbers = [int(name) for name in subjects if name.isdigit()]
+        return {"subjects": max(numbers)} if numbers and max(numbers) > 0 else {}
 
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         """Record `row`: (channels, samples) float32 in uV and its word; phonemes are in `extra`; crops have label 0."""

@@ -53,6 +53,9 @@ class PomsBackbone(DuinBackbone):
         self.check_input(signal, self.channels, self.samples)
         return self.tokenizers(signal, subject)
 
+    def subject_parts(self) -> list[nn.Module]:
+        return list(self.tokenizers)
+
     @torch.no_grad()
     def channel_weights(self) -> Tensor:
         """(S, C): mean |weight| of each channel in the first convolution, times what its batch norm makes of it."""
