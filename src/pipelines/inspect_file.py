@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from src.data.recognise import CONTINUOUS
 from src.data.signal import Recording, SignalSpec
 from src.errors import UserError
 
-READABLE = "WFDB (.hea, .dat), .npz, .npy and .mat files are read"
+READABLE = "WFDB (.hea, .dat), .npz, .npy and .mat files are read, with the extra mne also .edf, .bdf, .vhdr, .fif, .set"
+SHORTEST = 60.0  # seconds of a long recording that are looked at, at least
 
 
 def inspect_file(file: str, folder: str | None, seconds: float) -> list[str]:
@@ -19,18 +21,22 @@ def inspect_file(file: str, folder: str | None, seconds: float) -> list[str]:
         path = path.with_suffix(".hea")
     if not path.is_file():
         raise UserError(f"{file}: no such file", READABLE)
-    recording = _read(path)
+    recording = _read(path, seconds)
     lines = [f"{path}: {recording.name}", *_facts(recording)]
     picture = (Path(folder) if folder else path.parent) / f"{path.stem}.png"
     _draw(recording, picture, seconds)
     return [*lines, f"picture    {picture}"]
 
 
-def _read(path: Path) -> Recording:
+def _read(path: Path, seconds: float) -> Recording:
     if path.suffix in (".hea", ".dat") or path.with_suffix(".hea").exists():
         from src.data.readers.wfdb import read_wfdb
 
         return read_wfdb(path.parent, path.stem)
+    if path.suffix.lower() in CONTINUOUS:
+        from src.data.readers.mne_files import read_mne
+
+        return read_mne(path, max(seconds, SHORTEST))
     if path.suffix in (".npz", ".npy", ".mat"):
         from src.data.array_files import read_pack
 

@@ -70,7 +70,6 @@ class ContinuousConfig(RecordedConfig):
 class ContinuousDataset(RecordedDataset):
     """Subclasses list their recordings in `sources`."""
 
-    Config = ContinuousConfig
     config: ContinuousConfig
     what: str  # the kind of these data, for people
 

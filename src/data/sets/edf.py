@@ -61,7 +61,7 @@ def _recordings(root: Path) -> list[Path]:
 
 def _table(root: Path, chosen: str) -> dict[str, dict[str, str]]:
     """Recording (its path without suffix, or its bare name) -> subject, label, subset."""
-    path = find_table(root, chosen, needed=("record",))
+    path = find_table(root, chosen, ("record", "label")) or find_table(root, chosen, ("record", "subject"))
     if path is None:
         return {}
     columns = read_table(path)

@@ -1,0 +1,50 @@
+"""Which data set a folder or file is, from the names of its files. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from src.errors import UserError
+
+ARRAYS = (".npz", ".npy", ".mat")
+CONTINUOUS = (".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set")  # what MNE reads here
+LOOKED_AT = 20_000  # files of a folder; a larger one is recognised by its first ones
+EXAMPLE = """a data set folder is one of
+    arrays   .npz, .npy or .mat files that hold signal (records, channels, samples), label and, if known, subject
+    wfdb     WFDB records (.hea and .dat) and labels.csv with the columns record,label[,subject][,subset]
+    edf      EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with their events (in them, or in FILE_events.tsv)
+    bids     an iEEG-BIDS or EEG-BIDS tree: dataset_description.json and sub-*/
+python prepare.py --help tells how to make one from other files"""
+
+
+def recognise(data_path: str | Path) -> str:
+    """The name of the data set that a file or folder is; UserError with what one looks like where it is none."""
+    path = Path(data_path)
+    if not path.exists():
+        raise UserError(f"--data_path {data_path}: not found", EXAMPLE)
+    if path.is_file():
+        if path.suffix.lower() in ARRAYS:
+            return "arrays"
+        if path.suffix.lower() in CONTINUOUS:
+            return "edf"
+        raise UserError(f"--data_path {data_path}: a {path.suffix or 'nameless'} file is no data set", EXAMPLE)
+    if (path / "dataset_description.json").is_file() and any(path.glob("sub-*")):
+        return "bids"
+    suffixes = _suffixes(path)
+    if ".hea" in suffixes:
+        return "wfdb"
+    if suffixes & set(ARRAYS):
+        return "arrays"
+    if suffixes & set(CONTINUOUS):
+        return "edf"
+    found = ", ".join(sorted(suffix for suffix in suffixes if suffix)[:8]) or "no files"
+    raise UserError(f"--data_path {data_path}: no data set known here (found {found})", EXAMPLE)
+
+
+def _suffixes(path: Path) -> set[str]:
+    """Of the folder's files, or of its subfolders' where it has none that is known."""
+    own = {file.suffix.lower() for _, file in zip(range(LOOKED_AT), path.iterdir())}
+    if own & {".hea", *ARRAYS, *CONTINUOUS}:
+        return own
+    below = {file.suffix.lower() for _, file in zip(range(LOOKED_AT), path.rglob("*.*"))}
+    return own | (below & {".hea", *CONTINUOUS})
