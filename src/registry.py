@@ -117,6 +117,18 @@ DATASETS: dict[str, DatasetRow] = {
         about="a folder of WFDB records and a CSV of record,label[,subject]",
         needs_path=True,
     ),
+    "edf": DatasetRow(
+        dataset="src.data.sets.edf:EdfDataset",
+        about="EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with events (extra: mne)",
+        needs_path=True,
+        recipe={"normalize": "record"},
+    ),
+    "bids": DatasetRow(
+        dataset="src.data.sets.bids:BidsDataset",
+        about="an iEEG-BIDS or EEG-BIDS tree (extra: mne)",
+        needs_path=True,
+        recipe={"normalize": "record"},
+    ),
 }
 
 
