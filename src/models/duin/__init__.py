@@ -1,5 +1,5 @@
-"""Du-IN (NeurIPS 2024): models for intracranial recordings with one input projection per subject.
+"""Du-IN (NeurIPS 2024): models for intracranial recordings with one input projection, or tokenizer, per subject.
 
-The networks, their configuration and the reading of the original's state dicts live here; losses of a training stage
-and schedules belong to the trainer, the splits to `src/data/duin_split.py`.
+The networks of all stages on one backbone, their configuration and the reading of the original's state dicts live
+here; what a stage's training does and its schedules belong to the trainer, the splits to `src/data/duin_split.py`.
 """

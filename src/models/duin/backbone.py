@@ -33,7 +33,6 @@ NO_GRADIENT = {
 class DuinBackbone(BaseModel):
     """Signals (batch, channels, samples) and subjects -> tokens (batch, N, D) by `encode`; subclasses add the rest."""
 
-    Config = DuinConfig
     inputs = ("signal", "subject")
     taken: tuple[str, ...] = ("subj_block", "tokenizer", "encoder")  # from a checkpoint of another stage
     unused: tuple[str, ...] = ()  # modules that reach no prediction: the replica alone has them
@@ -100,6 +99,9 @@ class DuinBackbone(BaseModel):
         """Draw all weights anew: linear maps truncated normal 0.02 (smaller with depth), convolutions as torch's."""
         for child in self.children():
             _reset(child)
+
+    def subject_parts(self) -> list[nn.Module]:
+        return [self.subj_block.subj_layer]
 
     def layer_depths(self) -> dict[str, int]:
         """0 for what makes tokens, i + 1 for block i, one more for all that is behind the encoder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from src.errors import UserError
 from src.models.checks import at_least, probability
 from src.models.layers.contrastive import LossMode
 from src.models.layers.tokenizers import TokenizerConfig
@@ -62,6 +63,9 @@ class QuantizerConfig(CodesConfig):
         probability("quantizer.decay", self.decay)
         at_least("quantizer.restart_after", self.restart_after, 0)
         at_least("quantizer.warmup_steps", self.warmup_steps, 0)
+        if self.warmup_steps and not self.init_kmeans:
+            raise UserError("quantizer.warmup_steps ends with the k-means start, which quantizer.init_kmeans=false "
+                            "leaves out", "leave out one of the two")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class DuinMae(DuinBackbone):
             super().__post_init__()
             probability("mask_ratio", self.mask_ratio)
 
+    eval_noise: Tensor
+
     def __init__(self, config: Any, channels: int, samples: int, rate_hz: float = 1000.0):
         super().__init__(config, channels, samples, rate_hz)
         self.mask_emb = nn.Parameter(torch.empty(self.dim))

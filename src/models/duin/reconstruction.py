@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from src.errors import UserError
 from src.models.duin.config import ReconstructionConfig
+from src.models.layers import tokenizers
 from src.models.layers.heads import SignalHead
-from src.models.layers.tokenizers import TokenizerConfig, convolutions
+
+
+class Convolutions(NamedTuple):
+    """One value per transposed convolution; the strides say how many samples it makes of each."""
+
+    filters: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
 
 
 def signal_head(config: ReconstructionConfig, d_model: int, seg_len: int, d_output: int) -> SignalHead:
@@ -16,12 +26,12 @@ def signal_head(config: ReconstructionConfig, d_model: int, seg_len: int, d_outp
     Raises UserError where the strides do not multiply to `seg_len`.
     """
     stride = _default_stride(seg_len)
-    lists = _convolutions(config, seg_len // stride, stride)
-    made = math.prod(lists["n_strides"])
+    convolutions = transposed_convolutions(config, seg_len // stride, stride)
+    made = math.prod(convolutions.strides)
     if made != seg_len:
-        raise UserError(f"reconstruction.n_strides={lists['n_strides']} make {made} samples of a token, which stands "
+        raise UserError(f"reconstruction.n_strides={convolutions.strides} make {made} samples of a token, which stands "
                         f"for {seg_len}", "the strides must multiply to tokenizer.seg_len")
-    return SignalHead(d_model, d_output=d_output, d_hidden=config.d_hidden, **lists)
+    return SignalHead(d_model, *convolutions, d_output=d_output, d_hidden=config.d_hidden)
 
 
 def patch_signal_head(config: ReconstructionConfig, d_model: int, seg_len: int, d_output: int) -> SignalHead:
@@ -29,42 +39,46 @@ def patch_signal_head(config: ReconstructionConfig, d_model: int, seg_len: int, 
 
     Raises UserError where the strides do not divide `seg_len`, or the steps not the token.
     """
-    lists = _convolutions(config, 1, _default_stride(seg_len))
-    steps, rest = divmod(seg_len, math.prod(lists["n_strides"]))
+    convolutions = transposed_convolutions(config, 1, _default_stride(seg_len))
+    steps, rest = divmod(seg_len, math.prod(convolutions.strides))
     if rest or d_model % max(steps, 1):
-        raise UserError(f"reconstruction.n_strides={lists['n_strides']} do not split tokens of {d_model} features and "
-                        f"{seg_len} samples into steps", "the strides must multiply to the tokenizer's (10 by default)")
-    return SignalHead(d_model, d_output=d_output, d_hidden=config.d_hidden, steps=steps, **lists)
+        raise UserError(f"reconstruction.n_strides={convolutions.strides} do not split tokens of {d_model} features "
+                        f"and {seg_len} samples into steps", "the strides must multiply to the tokenizer's, 10 for 100")
+    return SignalHead(d_model, *convolutions, d_output=d_output, d_hidden=config.d_hidden, steps=steps)
 
 
 def _default_stride(seg_len: int) -> int:
     """Samples per step of the default tokenizer: 10 for 100."""
-    return convolutions(TokenizerConfig(), seg_len)[0].stride
+    return tokenizers.convolutions(tokenizers.TokenizerConfig(), seg_len)[0].stride
 
 
-def _convolutions(config: ReconstructionConfig, steps: int, stride: int) -> dict[str, tuple[int, ...]]:
-    """Filters, kernels, strides and dilations; by default the middle convolution makes `steps`, the last one `stride`.
+def transposed_convolutions(config: ReconstructionConfig, steps: int, stride: int) -> Convolutions:
+    """`config` with nothing left open; by default the middle one makes `steps` of each, the last one `stride`.
 
     For 10 and 10 that is the original's strides 1, 1, 10, 1, 10 and kernels 3, 3, 10, 9, 19. Raises UserError where a
     list has not one value per convolution, or a kernel cannot make its stride.
     """
     n = len(config.n_filters)
-    middle, strides = n // 2, [1] * n
-    strides[middle] = steps
-    strides[-1] *= stride
-    kernels = [3 if i <= middle else 9 for i in range(n)]
-    if steps > 1:
-        kernels[middle] = steps
-    kernels[-1] = max(3, 2 * strides[-1] - 1)
-    lists = {"n_filters": config.n_filters, "kernel_sizes": config.kernel_sizes or tuple(kernels),
-             "n_strides": config.n_strides or tuple(strides), "dilation_rates": config.dilation_rates or (1,) * n}
-    for name, values in lists.items():
-        if len(values) != n:
-            raise UserError(f"reconstruction.{name} has {len(values)} values for {n} convolutions",
+    strides = list(config.n_strides or (1,) * n)
+    if not config.n_strides:
+        strides[n // 2] = steps
+        strides[-1] *= stride
+    lists = {"n_filters": config.n_filters, "kernel_sizes": config.kernel_sizes or _kernels(strides),
+             "n_strides": tuple(strides), "dilation_rates": config.dilation_rates or (1,) * n}
+    for name in ("n_strides", "kernel_sizes", "dilation_rates"):
+        if len(lists[name]) != n:
+            raise UserError(f"reconstruction.{name} has {len(lists[name])} values for {n} convolutions",
                             f"give one value per entry of reconstruction.n_filters={config.n_filters}")
-    for sizes in zip(lists["kernel_sizes"], lists["n_strides"], lists["dilation_rates"]):
+    chosen = Convolutions(*lists.values())
+    for sizes in zip(chosen.kernels, chosen.strides, chosen.dilations):
         _check_kernel(*sizes)
-    return lists
+    return chosen
+
+
+def _kernels(strides: list[int]) -> tuple[int, ...]:
+    """As long as the stride, or where that is 1, 3 in the first half and 9 behind it; the last spans two strides."""
+    first = [stride if stride > 1 else 3 if i <= len(strides) // 2 else 9 for i, stride in enumerate(strides[:-1])]
+    return (*first, max(3, 2 * strides[-1] - 1))
 
 
 def _check_kernel(kernel: int, stride: int, dilation: int) -> None:

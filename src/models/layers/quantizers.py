@@ -102,6 +102,9 @@ class VectorQuantizer(nn.Module):
     The state dict has `idle` (steps since each code was chosen) and `steps` where these two options are used.
     """
 
+    idle: Tensor | None
+    steps: Tensor | None
+
     def __init__(self, d_model: int, codex_size: int, d_codex: int, beta: float = 1.0, decay: float = 0.99,
                  init_kmeans: bool = True, frozen_in_eval: bool = False, restart_after: int = 0,
                  warmup_steps: int = 0):
@@ -158,12 +161,14 @@ class VectorQuantizer(nn.Module):
         return self.post_proj(self.layernorm(vectors))
 
     def _warms_up(self) -> bool:
-        """Whether this call is one of the warm-up's; training steps are counted."""
+        """Whether this call is one of the warm-up's; training steps are counted, evaluation passes as they do."""
         if self.steps is None or self.codex.initted.item():
             return False
-        warms_up = int(self.steps) < self.warmup_steps
-        self.steps += self.training
-        return warms_up
+        if self.training:
+            if int(self.steps) >= self.warmup_steps:
+                return False
+            self.steps += 1
+        return True
 
     @torch.no_grad()
     def _follow(self, samples: Tensor, codes: Tensor, restart_idxs: Tensor | None) -> None:
@@ -177,19 +182,19 @@ class VectorQuantizer(nn.Module):
             means = _mean_directions(sums, sizes, self.codex.embeddings)
             self.codex.embeddings.copy_(F.normalize(self.codex.embeddings.lerp(means, 1 - self.decay), dim=1))
             if self.idle is not None:
-                self._restart(samples, sizes, restart_idxs)
+                self._restart(samples, sizes, self.idle, restart_idxs)
 
-    def _restart(self, samples: Tensor, sizes: Tensor, restart_idxs: Tensor | None) -> None:
+    def _restart(self, samples: Tensor, sizes: Tensor, idle: Tensor, restart_idxs: Tensor | None) -> None:
         """Codes that were idle for too long become vectors of the first process's batch."""
-        self.idle.add_(1).masked_fill_(sizes > 0, 0)
-        dead = self.idle >= self.restart_after
+        idle.add_(1).masked_fill_(sizes > 0, 0)
+        dead = idle >= self.restart_after
         if not dead.any():
             return
         fresh = samples[_draw_rows(samples, len(dead)) if restart_idxs is None else restart_idxs]
         if _is_distributed():
             dist.broadcast(fresh, 0)
         self.codex.embeddings.copy_(torch.where(dead[:, None], fresh, self.codex.embeddings))
-        self.idle.masked_fill_(dead, 0)
+        idle.masked_fill_(dead, 0)
 
 
 def _is_distributed() -> bool:

@@ -20,6 +20,15 @@ def test_without_hidden_layers_a_head_is_linear():
     assert head(torch.randn(2, 3, 6)).shape == (2, 3, 11)
 
 
+def test_a_token_can_be_split_into_its_steps_first():
+    head = SignalHead(12, (4,), (1,), (1,), (1,), d_output=4, steps=3)
+    tokens = torch.arange(24.0).view(1, 2, 12)
+    steps = head.rgs_head[0](tokens)
+    assert torch.equal(steps[0], torch.arange(24.0).view(6, 4))
+    assert head(tokens).shape == (1, 4, 6)
+    assert {name.split(".")[1] for name in head.state_dict()} == {"1", "2"}  # the split counts, as in the original
+
+
 @pytest.mark.parametrize(("kernels", "strides"), [((3, 4, 7), (1, 4, 5)), ((3, 10, 19), (2, 10, 10))])
 def test_the_signal_is_as_long_as_the_strides_make_it(kernels, strides):
     head = SignalHead(16, (8, 8, 6), kernels, strides, (1, 1, 1), d_output=5)
