@@ -1,7 +1,7 @@
-"""Every flag of every command, by group: the only argparse file. `python arguments.py` prints them all.
+"""Every flag of every command, by group. `python arguments.py` prints them all.
 
 A flag's default here is the weakest value; a model's recipe, `--config FILE` and the command line override it in this
-order (`src/config.py`). Nothing here imports torch.
+order (`src/config.py`). These are plain tables: nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Flag:
     least: float | None = None
     most: float | None = None
     above: float | None = None  # strictly more than this
-    needs: tuple[str, tuple] | None = None  # (other flag, its values for which this one holds)
+    needs: tuple[str, tuple] | None = None  # (other flag, its values for which this one holds; () = any but off)
+    keyed: bool = False  # key=value words, merged by key over recipe, file and command line
+    of_models: bool = False  # holds only for the models whose row in the registry names it in `has`
     commands: tuple[str, ...] = (TRAIN,)
 
 
@@ -42,18 +44,28 @@ BOTH, DATA = (TRAIN, TEST), (TRAIN, TEST, PREPARE)
 GROUPS: dict[str, list[Flag]] = {
     "model": [
         _flag("model", "cnn", str, "which model to train", choices=tuple(registry.MODELS)),
-        _flag("model_args", [], str, "its hyperparameters, key=value (nested keys with dots)", many="+"),
+        _flag("model_args", [], str, "its hyperparameters, key=value (nested keys with dots)", many="+", keyed=True),
         _flag("preset", None, str, "a size of the model", choices=("tiny", "small", "base")),
         _flag("dropout", None, float, "every dropout probability of the model at once", least=0, most=0.95),
         _flag("init_from", None, str, "start from these weights: a run folder or a file"),
-        _flag("freeze", "none", str, "train the head alone, the backbone frozen in evaluation mode",
-              choices=("none", "backbone")),
+        _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone; the rest is as in evaluation",
+              choices=("none", "backbone", "all_but_subject")),
+        _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",
+              of_models=True),
+        _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best epoch",
+              of_models=True),
     ],
     "data": [
         _flag("dataset", None, str, "which data set (default: what --data_path holds, else the model's own)",
               choices=tuple(registry.DATASETS), commands=DATA),
-        _flag("dataset_args", [], str, "options of the data set, key=value", many="+", commands=DATA),
+        _flag("dataset_args", [], str, "options of the data set, key=value", many="+", keyed=True, commands=DATA),
         _flag("data_path", None, str, "folder or file with the recordings", commands=BOTH),
+        _flag("subjs", None, str, "these subjects alone (001 002), or all", many="+"),
+        _flag("subj_idxs", None, int, "their numbers in the training whose weights are loaded; with --pipeline: which "
+              "of --subjs are classified", many="+", least=0, needs=("subjs", ())),
+        _flag("splits", None, str, "which records train, validate and test: as in this run (folder, or splits.json)"),
+        _flag("pretrain_on_all", False, bool, "training without labels takes the records of the test part too",
+              of_models=True),
         _flag("split_ratio", [0.8, 0.1, 0.1], float, "train, validation and test shares where the data carry no split",
               many=3, least=0, most=1),
         _flag("fold", None, int, "which fold is the test part (with --folds; 0-based)", least=0),
@@ -76,11 +88,22 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("control", "none", str, "negative control: training labels permuted, or signals replaced by noise",
               choices=("none", "permute_labels", "noise")),
     ],
+    "several stages": [
+        _flag("pipeline", None, str, "duin: VQ-VAE, masked codes, and words from scratch and from either; then a table",
+              choices=("duin",)),
+        _flag("protocol", None, str, "loso: train on the other subjects, fit the new one's input layer on few trials",
+              choices=("loso",)),
+        _flag("shots", [0, 1, 5, 10, 20], int, "trials per word that the new subject's layer is fitted on", many="+",
+              least=0, needs=("protocol", ("loso",))),
+        _flag("stage_args", [], str, "flags of single stages, stage.flag=value (vqvae.epochs=5 mae.lr=1e-4)", many="+",
+              keyed=True),
+    ],
     "optimisation": [
         _flag("epochs", 30, int, "passes over the training part", least=1),
         _flag("max_steps", None, int, "stop after this many updates, whatever --epochs says", least=1),
         _flag("lr", 1e-3, float, "peak learning rate", above=0),
-        _flag("min_lr", 0.0, float, "learning rate that no schedule falls below", least=0),
+        _flag("min_lr", 0.0, float, "learning rate that no schedule falls below", least=0,
+              needs=("scheduler", ("cosine", "step", "plateau", "exponential", "onecycle"))),
         _flag("weight_decay", 0.01, float, "decoupled decay of weights (not of norms and biases)", least=0),
         _flag("optimizer", "adamw", str, "update rule", choices=("adamw", "adam", "nadam", "sgd")),
         _flag("momentum", 0.9, float, "momentum", least=0, most=0.9999, needs=("optimizer", ("sgd",))),
@@ -139,7 +162,10 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("save_freq", 0, int, "keep checkpoint-<epoch>.pth every so many epochs; 0 = none", least=0),
         _flag("save_steps", 0, int, "write last.pth also every so many updates inside an epoch; 0 = at its end",
               least=0),
-        _flag("keep_checkpoint_max", 3, int, "how many checkpoint-<epoch>.pth are kept", least=1),
+        _flag("keep_checkpoint_max", 3, int, "how many checkpoint-<epoch>.pth are kept", least=1,
+              needs=("save_freq", ())),
+        _flag("layout", None, str, "also write the weights as Du-IN's pretrains/duin/<subject>/<stage>/model/"
+              "checkpoint-<epoch>.pth", choices=("duin",), of_models=True),
         _flag("resume", None, str, "go on with a run: its folder or file, or auto", many="?", const="auto"),
         _flag("config", None, str, "read flags from this JSON or TOML file", commands=BOTH),
     ],
@@ -168,7 +194,7 @@ GROUPS: dict[str, list[Flag]] = {
     "preparing": [
         _flag("output", "data", str, "new folder to write (simulate), or the folder of the picture (inspect)",
               commands=(PREPARE,)),
-        _flag("layout", "npz", str, "file layout of simulated recordings", choices=("npz", "wfdb", "mat"),
+        _flag("layout", "npz", str, "file layout of simulated recordings", choices=("npz", "wfdb", "mat", "duin"),
               commands=(PREPARE,)),
         _flag("seconds", 10.0, float, "how much of a recording is drawn", above=0, commands=(PREPARE,)),
     ],
@@ -188,6 +214,12 @@ HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "
           "ckpt": "weights", "name": "experiment_name", "max_epochs": "epochs", "data": "data_path",
           "data_dir": "data_path", "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs",
           "arch": "model"}
+
+# Flags that begin several runs -> the model that is meant where none is named.
+MODEL_OF = {"pipeline": "duin_cls", "protocol": "duin_cls"}
+
+# Names that users of other systems type -> the flag that they are.
+ALIASES = {"pt_ckpt": "init_from"}
 
 # Flags that set others, unless those are given in the same place (or a stronger one) too.
 IMPLIED: dict[str, dict[str, Any]] = {
@@ -209,21 +241,11 @@ def flags(command: str | None = None) -> dict[str, Flag]:
             if command is None or command in flag.commands}
 
 
-def parse(command: str, argv: list[str] | None = None):
-    """The settings of one command line as a Namespace, checked; raises UserError with everything that is wrong.
-
-    `args.sources` tells for each flag where its value is from: default, recipe, file or command line.
-    """
-    from src import config
-
-    return config.resolve(command, sys.argv[1:] if argv is None else list(argv))
-
-
 def main(argv: list[str] | None = None) -> int:
     """Print every flag by group with its default; with --model NAME also that model's recipe and hyperparameters."""
-    from src import config
+    from src.flag_list import print_flags
 
-    return config.print_flags(sys.argv[1:] if argv is None else list(argv))
+    return print_flags(sys.argv[1:] if argv is None else list(argv))
 
 
 if __name__ == "__main__":

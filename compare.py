@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import arguments
-from src import door
+from src import config, door
 from src.errors import OK
 
 
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(argv: list[str]) -> int:
-    args = arguments.parse(arguments.COMPARE, argv)
+    args = config.parse(arguments.COMPARE, argv)
     compare(args.runs, args.output_dir)
     return OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import arguments
-from src import door
+from src import config, door
 from src.errors import OK, UserError, did_you_mean
 
 ACTIONS = ("simulate", "inspect")
@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _prepare(argv: list[str]) -> int:
-    args = arguments.parse(arguments.PREPARE, argv)
+    args = config.parse(arguments.PREPARE, argv)
     if args.action not in ACTIONS:
         found = f"{args.action!r}: unknown action{did_you_mean(args.action, ACTIONS)}" if args.action else "no action"
         raise UserError(found, "python prepare.py simulate --dataset simulated_ecg --layout wfdb --output DIR, or "

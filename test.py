@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import arguments
-from src import door
+from src import config, door
 from src.errors import OK
 
 
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _test(argv: list[str]) -> int:
-    args = arguments.parse(arguments.TEST, argv)
+    args = config.parse(arguments.TEST, argv)
     from src import assembly
 
     examine(assembly.restore(args), args, argv)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import arguments
-from src import door
+from src import config, door
 from src.errors import OK
 
 
@@ -16,11 +16,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _train(argv: list[str]) -> int:
-    args = arguments.parse(arguments.TRAIN, argv)
-    from src.pipelines import dev_run, launch, repeats
+    args = config.parse(arguments.TRAIN, argv)
+    from src.pipelines import dev_run, duin, launch, loso, repeats
 
     if launch.is_needed(args):
         return launch.on_every_gpu(__file__, argv)
+    if args.pipeline or args.protocol:
+        return (duin if args.pipeline else loso).run(args, argv, train_one)
     if args.seeds or (args.folds and args.fold is None):
         return repeats.run(args, train_one)
     if args.fast_dev_run:
@@ -37,10 +39,11 @@ def train_one(args: Any):
     if distributed.restarted() and args.resume is None:
         args.resume = "auto"  # torchrun started the processes again: go on where the run was
     args, notes = assembly.resumed_args(args) if args.resume else (args, [])
-    data = assembly.data_of_run(args)
-    model = assembly.build_model(args, data.spec, data.target, data.known_subjects)
+    companions = assembly.companions_of_run(args)
+    data = assembly.data_of_run(args, companions)
+    model = assembly.build_model(args, data.spec, data.target, data.known_subjects, companions=companions)
     notes += assembly.init_from(model, args.init_from) if args.init_from else []
-    trainer = assembly.build_trainer(args, model, data)
+    trainer = assembly.build_trainer(args, model, data, companions)
     plan.show(trainer, notes)
     if args.dry_run:
         return None

@@ -10,33 +10,92 @@ from typing import Any
 
 from src import config, options, registry
 from src.data import run_data
+from src.data.control import retargeted
+from src.data.dataset import BaseDataset
 from src.data.open import open_dataset
+from src.data.recognise import recognise
 from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input, prepare
 from src.data.signal import SignalSpec, TargetSpec
 from src.door import NothingToDo
 from src.errors import UserError
 from src.interop.weights import read_state_dict
-from src.trainer import checkpoint, distributed, random_state, run_folder, run_state
+from src.trainer import checkpoint, distributed, duin_codes, random_state, run_folder, run_state
 
 MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
 
 
-def data_of_run(args: Any) -> RunData:
+def companions_of_run(args: Any) -> dict[str, Any]:
+    """The frozen networks that a run needs beside its model: the VQ-VAE whose codes are predicted, if there is one."""
+    row = registry.model_row(args.model)
+    if not row.codes_of:
+        return {}
+    if args.resume:
+        return {"vqvae": duin_codes.from_checkpoint(_resumed(args)[0])}
+    if args.vqkd_ckpt is None:
+        raise UserError(f"--model {args.model}: needs --vqkd_ckpt, the trained VQ-VAE whose codes it predicts",
+                        f"python train.py --model {row.codes_of}, then --vqkd_ckpt and its run folder")
+    return {"vqvae": duin_codes.read(args.vqkd_ckpt, row.codes_of)}
+
+
+def data_of_run(args: Any, companions: dict[str, Any] | None = None) -> RunData:
     """The data of a run to start, or of the one to go on with: its split, its normaliser."""
+    target = companions["vqvae"].target if companions else None
     if not args.resume:
-        return build_data(args)
+        return build_data(args, target=target)
+    state, found = _resumed(args)
+    return build_data(args, found.parent / SPLITS, state.get("normalizer"), target)
+
+
+def _resumed(args: Any) -> tuple[dict[str, Any], Path]:
+    """The state of the run to go on with, and its file."""
     path = Path(args.resume)
-    state, found, _ = checkpoint.read_last(path) if path.is_dir() else (checkpoint.read(path), path, "")
-    return build_data(args, found.parent / SPLITS, state.get("normalizer"))
+    if path.is_dir():
+        return checkpoint.read_last(path)[:2]
+    return checkpoint.read(path), path
 
 
-def build_data(args: Any, splits: Path | None = None, normalizer: dict[str, Any] | None = None) -> RunData:
-    """Open the data set that the flags name, split it, fit its normaliser."""
-    dataset = open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record)
-    return prepare(dataset, args, splits=splits, normalizer=normalizer)
+def build_data(args: Any, splits: Path | None = None, normalizer: dict[str, Any] | None = None,
+               target: TargetSpec | None = None) -> RunData:
+    """Open the data set that the flags name, split it (or take the split that --splits names), fit its normaliser."""
+    if splits is None and args.splits:
+        splits = split_file(args.splits)
+    dataset = open_data(args)
+    _check_split_ratio(args, dataset)
+    return prepare(with_own_target(args, dataset, target), args, splits=splits, normalizer=normalizer)
 
 
-def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int = 1, stored: dict | None = None):
+def with_own_target(args: Any, dataset: BaseDataset, target: TargetSpec | None = None) -> BaseDataset:
+    """The data with the target that the model makes of them by itself, where it does; `target` is that of its codes or
+    of its checkpoint."""
+    kind: Any = registry.model_row(args.model).own_target
+    if not kind:
+        return dataset
+    return retargeted(dataset, target or TargetSpec(kind, dataset.spec.channels if kind == "signal" else ()))
+
+
+def _check_split_ratio(args: Any, dataset: BaseDataset) -> None:
+    typed = getattr(args, "sources", {}).get("split_ratio") == "command line"
+    if typed and args.folds is None and {"train", "valid", "test"} <= set(dataset.subsets):
+        raise UserError("--split_ratio: has no effect, these data have the official parts train, valid and test",
+                        "leave it out; --folds makes other parts of the training and validation records")
+
+
+def open_data(args: Any) -> BaseDataset:
+    """The data set that the flags name, of the subjects that they name."""
+    return open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record,
+                        subjects=args.subjs, places=args.subj_idxs)
+
+
+def split_file(where: str) -> Path:
+    """The splits.json that is meant by a run's folder or by its own path."""
+    path = Path(where) / SPLITS if Path(where).is_dir() else Path(where)
+    if not path.is_file():
+        raise UserError(f"--splits {where}: no split is there", f"a run's folder, or its {SPLITS}")
+    return path
+
+
+def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int = 1, stored: dict | None = None,
+                companions: dict[str, Any] | None = None):
     """The model that the flags name, for these signals and targets; `stored` is a checkpoint's configuration of it.
 
     `subjects`: how many have parameters of their own; 1 where test subjects are not those of training.
@@ -50,6 +109,8 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
         settings = options.from_dict(model_class.Config, stored, "hyperparameter")
     else:
         values = hyperparameters(args, row, model_class, subjects)
+        if companions:
+            values = follow_codes(values, companions["vqvae"], spec, subjects)
         settings = options.build(model_class.Config, values, "hyperparameter")
     random_state.seed_all(random_state.derive(args.seed, "model"))
     model = model_class.from_spec(settings, spec, target)
@@ -57,14 +118,30 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
     return model
 
 
+def follow_codes(values: dict[str, Any], codes: Any, spec: SignalSpec, subjects: int) -> dict[str, Any]:
+    """Hyperparameters that the VQ-VAE decides: how many codes there are, and how long one lasts.
+
+    Raises UserError where --model_args say otherwise, and where the VQ-VAE is of other signals.
+    """
+    duin_codes.check_fits(codes, spec, subjects)
+    decided = {"quantizer.codex_size": codes.size, "tokenizer.seg_len": codes.seg_len}
+    for name, theirs in decided.items():
+        if name in values and str(values[name]) != str(theirs):
+            raise UserError(f"--model_args {name}={values[name]}: the VQ-VAE has {theirs}", "leave it out: it follows")
+    return values | decided
+
+
 def models_for(target: TargetSpec) -> list[str]:
     return [name for name, row in registry.MODELS.items() if target.kind in row.kinds]
 
 
 def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
-    """Weakest first: what the data say, --preset, --dropout, --model_args."""
+    """Weakest first: what the data say, the recipe (but for --replica), --preset, --dropout, --replica, --model_args."""
     known = options.leaves(model_class.Config)
+    recipe = registry.recipe_words(args.model, args.dataset, "model_args")
     values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
+    if not args.replica:
+        values |= key_values([word for word in args.model_args if word in recipe])
     if args.preset:
         values |= row.presets[args.preset]
     if args.dropout is not None:
@@ -72,7 +149,9 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
         if not dropouts:
             raise UserError(f"--dropout: {args.model} has no dropout", f"its hyperparameters: {', '.join(known)}")
         values |= dropouts
-    return values | key_values(args.model_args)
+    if args.replica:
+        values["replica"] = True
+    return values | key_values([word for word in args.model_args if word not in recipe])
 
 
 def key_values(words: list[str]) -> dict[str, str]:
@@ -83,7 +162,7 @@ def key_values(words: list[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
-def build_trainer(args: Any, model, data: RunData):
+def build_trainer(args: Any, model, data: RunData, companions: dict[str, Any] | None = None):
     """The model's trainer with its loaders; of several processes each gets its own share."""
     world = distributed.join(args.device)
     device = distributed.choose_device(args.device, world)
@@ -93,7 +172,8 @@ def build_trainer(args: Any, model, data: RunData):
     val_size = args.val_batch_size or args.batch_size
     valid = data.loader("valid", val_size, **shared) if len(data.rows.get("valid", ())) else None
     test = data.loader("test", args.test_batch_size or val_size, **shared) if len(data.rows.get("test", ())) else None
-    return registry.load(registry.model_row(args.model).trainer)(model, args, train, valid, test, data=data)
+    return registry.load(registry.model_row(args.model).trainer)(model, args, train, valid, test, data=data,
+                                                                   **(companions or {}))
 
 
 def workers(args: Any, device: str) -> int:
@@ -135,11 +215,13 @@ def restore(args: Any) -> Restored:
     spec, target = SignalSpec.from_dict(state["signal_spec"]), TargetSpec.from_dict(state["target_spec"])
     folder = path.parent if (path.parent / "config.json").exists() else None
     merged = _merge(saved, args)
-    data = _new_data(merged, state, spec, target) if _names_new_data(args) else _own_data(merged, state, folder)
+    data = _new_data(merged, state, spec, target) if _names_new_data(args) else _own_data(merged, state, folder, target)
     check_same_input(spec, data.spec)
     model = build_model(merged, spec, target, stored=state["model_config"])
     model.weights_loaded = True
-    trainer = registry.load(registry.model_row(merged.model).trainer)(model, merged, data=data)
+    row = registry.model_row(merged.model)
+    companions = {"vqvae": duin_codes.from_checkpoint(state)} if row.codes_of else {}
+    trainer = registry.load(row.trainer)(model, merged, data=data, **companions)
     run_state.use_for_inference(trainer, state)
     return Restored(merged, state, data, model, trainer, folder, path)
 
@@ -159,15 +241,17 @@ def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
     if "limit" not in given and _names_new_data(args):
         merged.limit = None
     if _names_new_data(args):
-        merged.dataset, merged.data_path, merged.dataset_args = args.dataset, args.data_path, list(args.dataset_args)
+        recipe = registry.recipe_words(saved.model, args.dataset, "dataset_args")
+        merged.dataset, merged.data_path = args.dataset, args.data_path
+        merged.dataset_args = config.merge_keyed(recipe, args.dataset_args)
     merged.resume, merged.use_multigpu = None, False
     return merged
 
 
-def _own_data(args: Any, state: dict[str, Any], folder: Path | None) -> RunData:
+def _own_data(args: Any, state: dict[str, Any], folder: Path | None, target: TargetSpec) -> RunData:
     """The run's split as it was; a --limit of the test command takes some records of each part after it is checked."""
     trained = argparse.Namespace(**{**vars(args), "limit": state["args"].get("limit")})
-    data = build_data(trained, folder / SPLITS if folder else None, state["normalizer"])
+    data = build_data(trained, folder / SPLITS if folder else None, state["normalizer"], target)
     if data.digest() != state["splits_digest"]:
         raise UserError("the split of these data is not the one that these weights were trained with: records changed",
                         "name the data to test on with --data_path, or test from the run folder with its splits.json")
@@ -177,8 +261,6 @@ def _own_data(args: Any, state: dict[str, Any], folder: Path | None) -> RunData:
 
 def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: TargetSpec) -> RunData:
     """Data that the weights have not seen, brought to their channels, rate, unit, window and class order."""
-    from src.data.open import recognise
-
     args.dataset = args.dataset or recognise(args.data_path)
     options_given = key_values(args.dataset_args)
     found = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record).spec
@@ -186,6 +268,7 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
         raise UserError(f"these weights expect {_described(spec)}; these data have {_described(found)}",
                         "channels are matched by name; those that are missing cannot be made up")
     dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
+    dataset = with_own_target(args, dataset, target)
     if dataset.target.names != target.names or dataset.target.kind != target.kind:
         raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
                         f"{dataset.target.kind} {', '.join(dataset.target.names)}",

@@ -23,6 +23,10 @@ class ModelRow:
     dataset: str  # trained on this when neither --dataset nor --data_path is given
     trainer: str = "src.trainer.main_trainer:MainTrainer"
     kinds: tuple[str, ...] = ("classes", "multilabel")  # the targets it can learn
+    own_target: str = ""  # the kind of target that it makes of any data by itself; "" = the data's labels
+    codes_of: str = ""  # the registered model, given by --vqkd_ckpt, whose codes it predicts
+    has: tuple[str, ...] = ()  # flags that hold for this model and not for all
+    lacks: dict[str, str] = field(default_factory=dict)  # flag, or flag=value, without effect on it -> why
     recipe: dict[str, Any] = field(default_factory=dict)  # flag -> value
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)  # data set -> what differs there
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)  # --preset NAME -> model arguments
@@ -38,6 +42,28 @@ class DatasetRow:
     recipe: dict[str, Any] = field(default_factory=dict)
 
 
+_DUIN_TINY = {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16, "tokenizer.n_filters": (32, 32, 4)}
+_DUIN_VQVAE_TINY = _DUIN_TINY | {"decoder.n_blocks": 1, "decoder.n_heads": 2, "decoder.d_head": 16,
+                                 "quantizer.codex_size": 32, "quantizer.d_codex": 16}
+_OWN_LOSS = dict.fromkeys(("loss", "label_smoothing", "class_weights"), "its objective is its own")
+_UNLABELLED = dict.fromkeys(("loss", "label_smoothing", "class_weights", "balanced_sampling", "control=permute_labels"),
+                            "it is trained without labels")
+
+_LABELLED_HAS, _UNLABELLED_HAS = ("replica", "layout"), ("replica", "layout", "pretrain_on_all")
+
+# The original's settings: the paper's 400 epochs with 40 of warm-up and batches of 64 for the VQ-VAE, as its published
+# weights were made; its parameter files say 800, 80 and 32.
+_DUIN_PRETRAINING = {"epochs": 400, "warmup_epochs": 40, "batch_size": 64, "lr": 3e-4, "min_lr": 5e-5,
+                     "scheduler": "cosine", "schedule_unit": "epoch", "normalize": "channel"}
+_DUIN_LABELLED = {"epochs": 200, "warmup_epochs": 20, "batch_size": 32, "lr": 2e-4, "min_lr": 5e-6,
+                  "weight_decay": 0.05, "scheduler": "cosine", "schedule_unit": "epoch", "normalize": "channel"}
+_STRETCHES = ["task=pretrain", "samples=4000"]
+_THREE_SUBJECTS = ["subjects=3"]
+_SIMULATED_VQVAE = {"epochs": 40, "warmup_epochs": 4, "batch_size": 32, "lr": 1e-3, "schedule_unit": "update"}
+_SIMULATED_CODES = ["quantizer.codex_size=128", "quantizer.warmup_steps=80"]  # continuous first, then a small codebook
+_SIMULATED_MAE = {"epochs": 30, "warmup_epochs": 3, "batch_size": 32, "lr": 5e-4, "schedule_unit": "update"}
+_SIMULATED_WORDS = {"epochs": 48, "warmup_epochs": 4.8, "lr": 5e-4, "schedule_unit": "update"}
+
 MODELS: dict[str, ModelRow] = {
     "cnn": ModelRow(
         model="src.models.model:Model",
@@ -47,18 +73,93 @@ MODELS: dict[str, ModelRow] = {
                 "normalize": "scale"},
         presets={"tiny": {"width": 8}, "small": {"width": 16}, "base": {"width": 32}},
     ),
+    "duin_vqvae": ModelRow(
+        model="src.models.duin.vqvae:DuinVqvae",
+        trainer="src.trainer.duin_vqvae:DuinVqvaeTrainer",
+        about="Du-IN stage 1 (NeurIPS 2024): sEEG -> one of 2048 codes per 0.1 s -> sEEG, without labels",
+        dataset="simulated_seeg",
+        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, lacks=_UNLABELLED,
+        recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
+        recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "dataset_args": _STRETCHES, "model_args": _SIMULATED_CODES}},
+        presets={"tiny": _DUIN_VQVAE_TINY, "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
+    ),
+    "duin_mae": ModelRow(
+        model="src.models.duin.mae:DuinMae",
+        trainer="src.trainer.duin_mae:DuinMaeTrainer",
+        about="Du-IN stage 2: the codes of hidden 0.1 s, predicted from the others; needs --vqkd_ckpt",
+        dataset="simulated_seeg",
+        kinds=("tokens",), own_target="tokens", codes_of="duin_vqvae", has=("vqkd_ckpt", *_UNLABELLED_HAS),
+        lacks=_UNLABELLED,
+        recipe={**_DUIN_PRETRAINING, "weight_decay": 0.05},
+        recipes={"simulated_seeg": {**_SIMULATED_MAE, "dataset_args": _STRETCHES}},
+        presets={"tiny": _DUIN_TINY, "small": {"encoder.n_blocks": 4}, "base": {}},
+    ),
     "duin_cls": ModelRow(
         model="src.models.duin.classifier:DuinClassifier",
         trainer="src.trainer.duin_trainer:DuinClassifierTrainer",
         about="Du-IN word classification from sEEG (NeurIPS 2024): patch tokenizer and transformer",
         dataset="simulated_seeg",
-        kinds=("classes",),
-        recipe={"epochs": 200, "warmup_epochs": 20, "batch_size": 32, "lr": 2e-4, "min_lr": 5e-6,
-                "weight_decay": 0.05, "scheduler": "cosine", "augmentation": ["shift=0.1"], "normalize": "channel"},
-        recipes={"simulated_seeg": {"epochs": 48, "warmup_epochs": 4.8, "lr": 5e-4, "augmentation": ["shift=300"]}},
-        presets={"tiny": {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16,
-                          "tokenizer.n_filters": (32, 32, 4), "head.d_hidden": (32,)},
-                 "small": {"encoder.n_blocks": 4}, "base": {}},
+        kinds=("classes",), has=_LABELLED_HAS,
+        recipe={**_DUIN_LABELLED, "augmentation": ["shift=0.1"]},
+        recipes={"simulated_seeg": {**_SIMULATED_WORDS, "augmentation": ["shift=300"]}},
+        presets={"tiny": {**_DUIN_TINY, "head.d_hidden": (32,)}, "small": {"encoder.n_blocks": 4}, "base": {}},
+    ),
+    "duin_llm": ModelRow(
+        model="src.models.duin.llm:DuinLlm",
+        trainer="src.trainer.duin_llm:DuinLlmTrainer",
+        about="Du-IN's phoneme model: the initial and the final that are spoken in each 0.1 s",
+        dataset="simulated_seeg",
+        kinds=("tokens",), has=_LABELLED_HAS,
+        lacks=_OWN_LOSS | {"balanced_sampling": "a trial has many labels"},
+        recipe={**_DUIN_LABELLED, "min_lr": 5e-5},
+        recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 30, "warmup_epochs": 3,
+                                    "dataset_args": ["task=phonemes"]}},
+        presets={"tiny": {**_DUIN_TINY, "head.d_hidden": (32,)}, "small": {"encoder.n_blocks": 4}, "base": {}},
+    ),
+    "duin_align": ModelRow(
+        model="src.models.duin.align:DuinAlign",
+        trainer="src.trainer.duin_align:DuinAlignTrainer",
+        about="trials of the same word brought together between subjects (ours; on Du-IN's contrastive block)",
+        dataset="simulated_seeg",
+        kinds=("embedding",), own_target="embedding", lacks=_OWN_LOSS,
+        recipe={**_DUIN_LABELLED, "batch_size": 64, "monitor": "retrieval", "augmentation": ["shift=0.1"]},
+        recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 20, "warmup_epochs": 2, "augmentation": ["shift=300"],
+                                    "dataset_args": _THREE_SUBJECTS}},
+        presets={"tiny": _DUIN_TINY, "small": {"encoder.n_blocks": 4}, "base": {}},
+    ),
+    "poms_vqvae": ModelRow(
+        model="src.models.duin.poms:PomsVqvae",
+        trainer="src.trainer.duin_vqvae:DuinVqvaeTrainer",
+        about="duin_vqvae for several subjects: a tokenizer and a reconstruction head for each",
+        dataset="simulated_seeg",
+        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, lacks=_UNLABELLED,
+        recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
+        recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "epochs": 14, "warmup_epochs": 1.4,
+                                    "dataset_args": _STRETCHES + _THREE_SUBJECTS, "model_args": _SIMULATED_CODES}},
+        presets={"tiny": _DUIN_VQVAE_TINY, "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
+    ),
+    "poms_mae": ModelRow(
+        model="src.models.duin.poms:PomsMae",
+        trainer="src.trainer.duin_mae:DuinMaeTrainer",
+        about="duin_mae for several subjects, on the codes of a poms_vqvae; needs --vqkd_ckpt",
+        dataset="simulated_seeg",
+        kinds=("tokens",), own_target="tokens", codes_of="poms_vqvae", has=("vqkd_ckpt", *_UNLABELLED_HAS),
+        lacks=_UNLABELLED,
+        recipe={**_DUIN_PRETRAINING, "weight_decay": 0.05},
+        recipes={"simulated_seeg": {**_SIMULATED_MAE, "epochs": 10, "warmup_epochs": 1,
+                                    "dataset_args": _STRETCHES + _THREE_SUBJECTS}},
+        presets={"tiny": _DUIN_TINY, "small": {"encoder.n_blocks": 4}, "base": {}},
+    ),
+    "poms_cls": ModelRow(
+        model="src.models.duin.poms:PomsClassifier",
+        trainer="src.trainer.duin_trainer:DuinClassifierTrainer",
+        about="duin_cls for several subjects: a tokenizer for each, one transformer and head",
+        dataset="simulated_seeg",
+        kinds=("classes",), has=_LABELLED_HAS,
+        recipe={**_DUIN_LABELLED, "augmentation": ["shift=0.1"]},
+        recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 20, "warmup_epochs": 2, "augmentation": ["shift=300"],
+                                    "dataset_args": _THREE_SUBJECTS}},
+        presets={"tiny": {**_DUIN_TINY, "head.d_hidden": (32,)}, "small": {"encoder.n_blocks": 4}, "base": {}},
     ),
     "resnet1d": ModelRow(
         model="src.models.resnet.resnet1d:ResNet1d",
@@ -117,6 +218,12 @@ DATASETS: dict[str, DatasetRow] = {
         about="a folder of WFDB records and a CSV of record,label[,subject]",
         needs_path=True,
     ),
+    "duin": DatasetRow(
+        dataset="src.data.sets.duin:DuinDataset",
+        about="Du-IN's release: words read aloud, twelve subjects, sEEG at 1000 Hz",
+        needs_path=True,
+        recipe={"normalize": "channel"},
+    ),
     "edf": DatasetRow(
         dataset="src.data.sets.edf:EdfDataset",
         about="EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with events (extra: mne)",
@@ -134,6 +241,12 @@ DATASETS: dict[str, DatasetRow] = {
 
 def model_row(name: str) -> ModelRow:
     return _row(MODELS, name, "model")
+
+
+def recipe_words(model: str, dataset: str | None, flag: str) -> list[str]:
+    """The key=value words that the recipe of a model, for these data, gives to a flag."""
+    row = model_row(model)
+    return [*row.recipe.get(flag, []), *row.recipes.get(dataset or "", {}).get(flag, [])]
 
 
 def dataset_row(name: str) -> DatasetRow:

@@ -14,6 +14,7 @@ import torch
 
 import arguments
 import train
+from src import config
 from src.trainer import checkpoint
 
 RECORDS, CHANNELS, SAMPLES = 40, 2, 64  # of which 32 train, 4 validate and 4 test
@@ -39,7 +40,7 @@ def words(data: Path, folder: Path, *more: str) -> list[str]:
 
 
 def settings(data: Path, folder: Path, *more: str) -> argparse.Namespace:
-    return arguments.parse(arguments.TRAIN, words(data, folder, *more))
+    return config.parse(arguments.TRAIN, words(data, folder, *more))
 
 
 def train_one(data: Path, folder: Path, *more: str) -> Any:

@@ -13,7 +13,7 @@ from src.errors import UserError
 
 
 def parse(*argv):
-    return arguments.parse(arguments.TRAIN, list(argv))
+    return config.parse(arguments.TRAIN, list(argv))
 
 
 def refused(*argv):

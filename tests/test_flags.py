@@ -110,9 +110,9 @@ def test_dataset_and_its_arguments_choose_the_data(built):
 
 
 def test_dataset_without_a_path_is_opened_by_name(tmp_path):
-    import arguments
+    from src import config
 
-    args = arguments.parse("train", ["--dataset", "simulated_seeg", "--dataset_args", "words=3", "--limit", "2",
+    args = config.parse("train", ["--dataset", "simulated_seeg", "--dataset_args", "words=3", "--limit", "2",
                                      "--device", "cpu", "--save_dir", str(tmp_path)])
     assert _built(args).data.target.outputs == 3  # the model's own data, simulated ECG, has eight labels
 

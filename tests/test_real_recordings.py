@@ -9,6 +9,7 @@ import pytest
 
 import arguments
 from benchmarks import real_recordings
+from src import config
 from src.data.dataset import Records
 from src.data.signal import TargetSpec
 from src.evaluation.metrics import compute
@@ -66,7 +67,7 @@ def test_pooling_counts_every_record_once_and_not_every_fold():
 def test_every_recipe_is_a_valid_config_and_belongs_to_a_task(path, tmp_path):
     given = tomllib.loads(path.read_text())
     data = [] if given["dataset"].startswith("simulated") else ["--data_path", str(tmp_path)]
-    args = arguments.parse(arguments.TRAIN, ["--config", str(path), *data])
+    args = config.parse(arguments.TRAIN, ["--config", str(path), *data])
     assert args.sources["epochs"] == "file"
     tasks = {task.name: task.model for task in real_recordings.TASKS}
     starts = {task.pretraining: task.model for task in real_recordings.TASKS}

@@ -1,6 +1,5 @@
-"""Negative controls: the same data set with its training labels permuted, or with noise in place of every signal.
-
-What learns from these has found a leak.
+"""A data set with something exchanged: its target by one that needs no labels, or, as negative controls, its training
+labels by permuted ones and every signal by noise. What learns from the controls has found a leak.
 """
 
 from __future__ import annotations
@@ -11,17 +10,21 @@ from dataclasses import replace
 import numpy as np
 
 from src.data.dataset import BaseDataset
-from src.data.signal import Sample
+from src.data.signal import Sample, TargetSpec
 
 
 class _Controlled(BaseDataset):
     """The same records; `read` is changed by a subclass."""
 
-    def __init__(self, dataset: BaseDataset, seed: int, note: str):
+    def __init__(self, dataset: BaseDataset, seed: int = 0, *notes: str):
         self.inner, self.seed = dataset, seed
         self.records, self.spec, self.target = copy.copy(dataset.records), dataset.spec, dataset.target
-        self.source, self.notes = dataset.source, (*dataset.notes, note)
+        self.source, self.notes = dataset.source, (*dataset.notes, *notes)
         self.within_subject = dataset.within_subject
+
+    @property
+    def subjects(self) -> list[str]:
+        return self.inner.subjects
 
     def content_hash(self, row: int) -> str | None:
         return self.inner.content_hash(row)
@@ -30,6 +33,11 @@ class _Controlled(BaseDataset):
 class _Permuted(_Controlled):
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         return [replace(sample, label=self.records.label[row]) for sample in self.inner.read(row, rng)]
+
+
+class _Retargeted(_Controlled):
+    def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
+        return self.inner.read(row, rng)
 
 
 class _Noise(_Controlled):
@@ -51,3 +59,11 @@ def permute_labels(dataset: BaseDataset, rows: np.ndarray, seed: int) -> BaseDat
 def with_noise(dataset: BaseDataset, seed: int) -> BaseDataset:
     """Every signal replaced by white noise of unit variance, the same at each reading."""
     return _Noise(dataset, seed, "control: every signal is replaced by noise")
+
+
+def retargeted(dataset: BaseDataset, target: TargetSpec) -> BaseDataset:
+    """The same records for a model that makes its target by itself. The labels stay in the table, so that the split is
+    that of the labelled stages."""
+    other = _Retargeted(dataset)
+    other.target = target
+    return other

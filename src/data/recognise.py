@@ -14,6 +14,7 @@ EXAMPLE = """a data set folder is one of
     wfdb     WFDB records (.hea and .dat) and labels.csv with the columns record,label[,subject][,subset]
     edf      EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with their events (in them, or in FILE_events.tsv)
     bids     an iEEG-BIDS or EEG-BIDS tree: dataset_description.json and sub-*/
+    duin     Du-IN's release: data/seeg.he2023xuanwu/001/word-recitation/run1/...
 python prepare.py --help tells how to make one from other files"""
 
 
@@ -30,6 +31,10 @@ def recognise(data_path: str | Path) -> str:
         raise UserError(f"--data_path {data_path}: a {path.suffix or 'nameless'} file is no data set", EXAMPLE)
     if (path / "dataset_description.json").is_file() and any(path.glob("sub-*")):
         return "bids"
+    from src.data.sets.duin_layout import find_layout
+
+    if find_layout(path):
+        return "duin"
     suffixes = _suffixes(path)
     if ".hea" in suffixes:
         return "wfdb"

@@ -12,7 +12,7 @@ def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
     """Chance beside each metric, for these labels.
 
     Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy, the commonest
-    set for exact match, "present" for F1). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the
+    set for exact match, "present" for F1; tokens: their frequencies alone). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the
     median for MAE, the mean else.
     """
     labels = np.asarray(labels)
@@ -24,13 +24,17 @@ def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
         counted = labels[labels >= 0]
         chance = _classes(np.bincount(counted, minlength=target.outputs) / max(1, counted.size))
         return {name: chance[name] for name in names(target)}
+    if target.kind == "signal":
+        return {"mse": float("nan"), "explained_variance": 0.0}  # the mean explains nothing; its error is the variance
     return {}
 
 
 def _classes(share: np.ndarray) -> dict[str, float]:
     most, present = float(share.max()), int((share > 0).sum())
     f1 = 2 * most / (1 + most)
-    return {"accuracy": most, "balanced_accuracy": 1 / present, "f1_macro": f1 / present, "f1_micro": most,
+    entropy = -float((share[share > 0] * np.log(share[share > 0])).sum())
+    return {"top5": float(np.sort(share)[-5:].sum()), "cross_entropy": entropy, "perplexity": float(np.exp(entropy)),
+            "accuracy": most, "balanced_accuracy": 1 / present, "f1_macro": f1 / present, "f1_micro": most,
             "f1_weighted": most * f1, "auroc": 0.5, "auprc": float(share[share > 0].mean())}
 
 

@@ -2,7 +2,8 @@
 
 One implementation serves the plain score and its bootstrap: every metric is computed under weights of the records,
 and the plain score is the weighting with ones. AUROC and AUPRC are macro, one class against the rest; a class without
-positive (or, for AUROC, negative) examples has no value and is left out of the mean, which `left_out` names.
+positive (or, for AUROC, negative) examples has no value and is left out of the mean, which `left_out` names. Tokens
+and signals are scored by what `summaries.py` keeps of them.
 """
 
 from __future__ import annotations
@@ -14,24 +15,27 @@ from src.errors import UserError, did_you_mean
 from src.evaluation.counting import count, count_scores, mean_of_known
 from src.evaluation.predictions import log_softmax
 from src.evaluation.ranking import areas
+from src.evaluation.summaries import TOP, signal_scores, token_scores
 
 CLASS_METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted", "auroc", "auprc")
 NAMES: dict[str, tuple[str, ...]] = {
     "classes": CLASS_METRICS,
     "multilabel": ("auroc", "auprc", "f1_macro", "f1_micro", "f1_weighted", "accuracy", "exact_match"),
     "value": ("mae", "rmse", "r2", "pearson"),
-    "tokens": CLASS_METRICS[:5],
+    "tokens": ("accuracy", "top5", "cross_entropy", "perplexity", "balanced_accuracy", "f1_macro"),
     "samples": CLASS_METRICS[:5],
+    "signal": ("mse", "explained_variance"),
 }
 DIRECTIONS = {name: "max" for names in NAMES.values() for name in names}
-DIRECTIONS |= dict.fromkeys(("loss", "mae", "rmse", "brier", "ece"), "min")
+DIRECTIONS |= dict.fromkeys(("loss", "mae", "rmse", "mse", "cross_entropy", "perplexity", "brier", "ece"), "min")
+MANY_TOKENS = 100  # a codebook: its entries have no meaning of their own, and no scores by class
 
 # macro mean -> the score by class whose absence from a draw makes the draw unusable
 MACRO = {"auroc": "auroc", "auprc": "auprc", "f1_macro": "recall", "balanced_accuracy": "recall"}
 
 
 def names(target: TargetSpec) -> tuple[str, ...]:
-    """The metrics that `compute` gives for this kind of target; none for signals and embeddings."""
+    """The metrics that `compute` gives for this kind of target; none for embeddings."""
     return NAMES.get(target.kind, ())
 
 
@@ -48,7 +52,8 @@ def direction(metric: str) -> str:
 def compute(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresholds=None) -> dict[str, float]:
     """Every metric of the target's kind, by name.
 
-    `labels` (n,) class numbers, (n, K) 0/1 or values; `scores` (n, K) raw outputs. A metric that these labels do not
+    `labels` (n,) class numbers, (n, K) 0/1 or values, (n, N) tokens; `scores` (n, K) raw outputs, of tokens and signals
+    their summaries. A metric that these labels do not
     define (AUROC of one class only) is NaN. Raises UserError for outputs that are not finite and for labels outside
     the classes.
     """
@@ -63,12 +68,16 @@ def weighted(target: TargetSpec, labels, scores, weights, thresholds=None) -> tu
     labels, scores = check(target, labels, scores)
     if target.kind == "value":
         return value_scores(labels, scores, weights)
+    if target.kind == "signal":
+        return signal_scores(scores, weights)
     counts = count(target.kind, target.outputs, labels, scores, thresholds)
     overall, by_class = count_scores(counts, weights)
     if target.kind in ("classes", "multilabel"):
         ranked = [areas(*part, weights) for part in one_against_rest(target, labels, scores)]
         by_class["auroc"], by_class["auprc"] = (np.stack(part) for part in zip(*ranked))
         overall |= {name: mean_of_known(by_class[name]) for name in ("auroc", "auprc")}
+    if target.kind == "tokens":
+        overall |= token_scores(labels, scores, weights)
     return {name: overall[name] for name in names(target)}, by_class
 
 
@@ -110,11 +119,14 @@ def check(target: TargetSpec, labels: np.ndarray, scores: np.ndarray) -> tuple[n
     if bad.any():
         raise UserError(f"{bad.sum()} of {len(scores)} predictions are not finite (first: number {bad.argmax()})",
                         "the network diverged or its input holds NaN: lower --lr, or check the recordings")
-    axis = 1 if target.kind == "samples" else -1
+    axis = 1 if target.kind in ("samples", "signal") else -1
     scores = scores[:, None] if scores.ndim == 1 else scores
-    if scores.shape[axis] != target.outputs:
-        raise UserError(f"the network gives {scores.shape[axis]} outputs, the target has {target.outputs} names",
+    outputs = 1 + TOP if target.kind == "tokens" else target.outputs
+    if scores.shape[axis] != outputs:
+        raise UserError(f"the network gives {scores.shape[axis]} outputs, the target has {outputs} names",
                         "the weights belong to other classes than the data")
+    if target.kind == "signal":
+        return labels, scores
     if target.kind in ("value", "multilabel"):
         return _check_table(target, labels, scores)
     inside = (labels >= 0) & (labels < target.outputs) | ((labels == -100) & (target.kind != "classes"))
@@ -136,7 +148,10 @@ def _check_table(target: TargetSpec, labels: np.ndarray, scores: np.ndarray) -> 
 
 def per_class(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresholds=None) -> list[dict]:
     """One row per class, label or value: `name`, then support, precision, recall, f1, auroc, auprc (values: mae, rmse,
-    r2, pearson). What is not defined (precision of a class that was never predicted) is NaN."""
+    r2, pearson; channels of a signal: mse, explained_variance); none for a codebook. What is not defined (precision of
+    a class that was never predicted) is NaN."""
+    if target.kind == "tokens" and target.outputs > MANY_TOKENS:
+        return []
     _, by_class = weighted(target, labels, scores, np.ones((len(scores), 1)), thresholds)
     return [{"name": name} | {key: float(value[k, 0]) for key, value in by_class.items()}
             for k, name in enumerate(target.names)]

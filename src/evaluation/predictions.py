@@ -40,7 +40,7 @@ def log_softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def probabilities(kind: str, scores: np.ndarray) -> np.ndarray:
     """Raw outputs (n, K) -> float64 probabilities: softmax for classes, sigmoid for labels; values stay as they are."""
-    if kind in ("classes", "tokens"):
+    if kind == "classes":
         return np.exp(log_softmax(scores))
     if kind == "samples":
         return np.exp(log_softmax(scores, axis=1))
@@ -54,8 +54,10 @@ def decide(kind: str, scores: np.ndarray, thresholds: np.ndarray | list[float] |
 
     Raises UserError for thresholds that do not fit the number of labels or that belong to no label.
     """
-    if kind in ("classes", "tokens"):
+    if kind == "classes":
         return scores.argmax(-1)
+    if kind == "tokens":  # their summaries: the log probability of the label, then the likeliest
+        return scores[..., 1].astype(np.int64)
     if kind == "samples":
         return scores.argmax(1)
     if kind == "multilabel":

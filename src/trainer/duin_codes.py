@@ -1,0 +1,116 @@
+"""The frozen VQ-VAE whose codes masked prediction learns: where it is read from, and what must agree with it.
+
+Its description travels with its weights, so a checkpoint of the second stage needs nothing of the first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from src import options, registry
+from src.data.signal import SignalSpec, TargetSpec
+from src.errors import UserError
+from src.interop.weights import read_state_dict
+from src.trainer import checkpoint
+
+
+class FrozenCodes(nn.Module):
+    """Signals (batch, channels, samples) and subjects -> codes (batch, N) of a VQ-VAE that does not learn.
+
+    `used` (K,) counts the codes of a training epoch.
+    """
+
+    def __init__(self, vqvae: Any, name: str, spec: SignalSpec):
+        super().__init__()
+        self.vqvae, self.name, self.spec = vqvae, name, spec
+        self.register_buffer("used", torch.zeros(vqvae.codebook_size, dtype=torch.float64))
+        self.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, signal: Tensor, subject: Tensor) -> Tensor:
+        return self.vqvae.quantize(signal, subject).codes
+
+    @property
+    def size(self) -> int:
+        """How many codes there are."""
+        return self.vqvae.codebook_size
+
+    @property
+    def seg_len(self) -> int:
+        """Samples per code."""
+        return self.vqvae.seg_len
+
+    @property
+    def target(self) -> TargetSpec:
+        return TargetSpec("tokens", tuple(f"c{code}" for code in range(self.size)))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"model_name": self.name, "model_config": options.to_dict(self.vqvae.config),
+                "signal_spec": self.spec.to_dict()}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """What it says was needed to build this module."""
+
+
+def build(name: str, settings: dict[str, Any], spec: SignalSpec) -> FrozenCodes:
+    """The registered VQ-VAE `name` with the hyperparameters `settings`, its weights still to be loaded."""
+    model_class = registry.load(registry.model_row(name).model)
+    model_config = options.from_dict(model_class.Config, settings, "hyperparameter")
+    return FrozenCodes(model_class.from_spec(model_config, spec, TargetSpec("signal")), name, spec)
+
+
+def from_checkpoint(state: dict[str, Any]) -> FrozenCodes:
+    """What a checkpoint of masked prediction carries."""
+    weights = state["companions"]["vqvae"]
+    described = weights["_extra_state"]
+    codes = build(described["model_name"], described["model_config"], SignalSpec.from_dict(described["signal_spec"]))
+    codes.load_state_dict(weights)
+    return codes
+
+
+def read(where: str, name: str) -> FrozenCodes:
+    """--vqkd_ckpt: a run folder or a file of ours, or the original's checkpoint with its parameter file.
+
+    Raises UserError where it is another model's, and for files that hold more than tensors and plain values.
+    """
+    path = checkpoint.find_weights(where)
+    weights = read_state_dict(path)
+    codes = _ours(path, where, name) or _original(path, name)
+    codes.vqvae.load_complete(weights)
+    return codes
+
+
+def _ours(path: Path, where: str, name: str) -> FrozenCodes | None:
+    try:
+        state = checkpoint.read(path)
+    except UserError:  # read as weights already, so it is a torch file of somebody else's
+        return None
+    if state.get("model_name") != name:
+        raise UserError(f"--vqkd_ckpt {where}: a {state.get('model_name')}, the codes of a {name} are expected",
+                        f"python train.py --model {name}, then --vqkd_ckpt and its run folder")
+    return build(name, state["model_config"], SignalSpec.from_dict(state["signal_spec"]))
+
+
+def _original(path: Path, name: str) -> FrozenCodes:
+    from src.interop.duin_checkpoints import read_params
+    from src.models.duin.original import config_of_params
+
+    settings, spec = config_of_params(read_params(path), name)
+    return build(name, settings, spec)
+
+
+def check_fits(codes: FrozenCodes, spec: SignalSpec, subjects: int) -> None:
+    """Raise UserError where the codes were learnt of other signals or subjects, with both values."""
+    pairs = [("channels", len(codes.spec.channels), len(spec.channels)),
+             ("samples", codes.spec.samples, spec.samples),
+             ("sampling rate", codes.spec.rate_hz, spec.rate_hz)]
+    if codes.vqvae.config.n_subjects > 1:
+        pairs.append(("subjects", codes.vqvae.config.n_subjects, subjects))
+    for what, theirs, ours in pairs:
+        if theirs != ours:
+            raise UserError(f"--vqkd_ckpt: its {what}: {theirs:g}; those of these data: {ours:g}",
+                            "give the data and --dataset_args that it was trained with")
