@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -15,9 +13,9 @@ from src.errors import StoppedBySignal
 from src.trainer import distributed
 from src.trainer.main_trainer import MainTrainer
 from tests.helpers import TinyDataset, TinyNet, difference, flags, loaders, resumable, rows, stop_at, tuple_loader
+from tests.ranks import RANKS, on_two_ranks
 
 pytestmark = pytest.mark.distributed
-RANKS = 2
 TRAINED = 23  # with 2 x 4 records a step: 8 + 8 + 7, so that the last batch is 4 on one rank and 3 on the other
 CASES = {"plain": {}, "accumulated": {"grad_accum_steps": 2}, "clipped": {"grad_clip": 0.1, "ema": 0.9},
          "stopping": {"early_stopping": True, "patience": 1, "min_delta": 10.0}}
@@ -36,29 +34,23 @@ def of_foreign_loaders(folder: Path, has_generator: bool, **more) -> MainTrainer
                        tuple_loader(9, shuffle=False))
 
 
-def in_each_process(rank: int, folder: Path, port: int) -> None:
+def in_each_process(rank: int, folder: Path) -> None:
     """What a rank does; the answers go into files."""
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(RANKS), "MASTER_ADDR": "127.0.0.1",
-                   "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    try:
-        for name, more in CASES.items():
-            of_our_loaders(folder / name, rank, RANKS, 4, **more).train()
-        of_foreign_loaders(folder / "foreign-True", True).train()
-        of_foreign_loaders(folder / "foreign-False", False).train()
-        stopped = of_our_loaders(folder / "stopped", rank, RANKS, 4, epochs=4)
-        if rank == 1:
-            stop_at(stopped, 5)
-        told = stop_of(stopped)
-        resumed = of_our_loaders(folder / "stopped", rank, RANKS, 4, epochs=4, resume=str(folder / "stopped/run"))
-        resumed.train()
-        found = resumed.predict(resumed.test_loader)
-        weights = {name: value.tolist() for name, value in resumed.model.state_dict().items()}
-        answer = {"told": told, "index": found.rows.tolist(), "scores": found.scores.tolist(), "weights": weights,
-                  "formed": distributed.join().size}
-        (folder / f"rank{rank}.json").write_text(json.dumps(answer))
-    finally:
-        distributed.leave()
+    for name, more in CASES.items():
+        of_our_loaders(folder / name, rank, RANKS, 4, **more).train()
+    of_foreign_loaders(folder / "foreign-True", True).train()
+    of_foreign_loaders(folder / "foreign-False", False).train()
+    stopped = of_our_loaders(folder / "stopped", rank, RANKS, 4, epochs=4)
+    if rank == 1:
+        stop_at(stopped, 5)
+    told = stop_of(stopped)
+    resumed = of_our_loaders(folder / "stopped", rank, RANKS, 4, epochs=4, resume=str(folder / "stopped/run"))
+    resumed.train()
+    found = resumed.predict(resumed.test_loader)
+    weights = {name: value.tolist() for name, value in resumed.model.state_dict().items()}
+    answer = {"told": told, "index": found.rows.tolist(), "scores": found.scores.tolist(), "weights": weights,
+              "formed": distributed.join().size}
+    (folder / f"rank{rank}.json").write_text(json.dumps(answer))
 
 
 def stop_of(trainer: MainTrainer) -> str:
@@ -73,10 +65,7 @@ def stop_of(trainer: MainTrainer) -> str:
 def two(tmp_path_factory) -> Path:
     """The folder of what two ranks did."""
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(in_each_process, (folder, port), nprocs=RANKS)
+    on_two_ranks(in_each_process, folder)
     return folder
 
 
