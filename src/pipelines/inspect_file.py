@@ -10,7 +10,7 @@ from src.data.recognise import CONTINUOUS
 from src.data.signal import Recording, SignalSpec
 from src.errors import UserError
 
-READABLE = "WFDB (.hea, .dat), .npz, .npy and .mat files are read, with the extra mne also .edf, .bdf, .vhdr, .fif, .set"
+READABLE = f"WFDB (.hea, .dat), .npz, .npy and .mat files are read; with the extra mne {', '.join(CONTINUOUS)}"
 SHORTEST = 60.0  # seconds of a long recording that are looked at, at least
 
 

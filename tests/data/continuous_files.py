@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-GO_STOP = tuple((2 + 2.5 * number, 1.0, "go" if number % 2 else "stop") for number in range(20))  # onset, duration, name
+GO_STOP = tuple((2 + 2.5 * number, 1.0, "go" if number % 2 else "stop") for number in range(20))  # onset, length, name
 
 
 def write_edf(path: Path, names: Sequence[str] = ("A1", "A2", "A3", "B1"), seconds: int = 60, rate: int = 100,

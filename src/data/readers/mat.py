@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from src.data.readers.memory import check_memory
 from src.errors import UserError
 
+COMPRESSED = 15  # type of an element of a MAT file of version 5
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
@@ -22,6 +26,22 @@ def mat_names(path: Path) -> list[str]:
 def read_mat(path: Path, name: str) -> np.ndarray:
     """One variable in MATLAB's own shape; cell and char arrays as an array of str (n,)."""
     return _read_73(path, name) if _is_73(path) else _read_5(path, name)
+
+
+def check_unpacked(path: Path) -> None:
+    """UserError where a compressed variable of a MAT file of version 5 would unpack to more than memory can take."""
+    with path.open("rb") as stream:
+        order = "<" if stream.read(128)[126:] == b"IM" else ">"
+        while len(tag := stream.read(8)) == 8:
+            kind, length = struct.unpack(f"{order}2I", tag)
+            if kind == 0:
+                return
+            following = stream.tell() + length
+            if kind == COMPRESSED:
+                with contextlib.suppress(zlib.error, struct.error):  # scipy says what is wrong with it
+                    inner = zlib.decompressobj().decompress(stream.read(min(length, 1 << 10)), 8)
+                    check_memory(struct.unpack(f"{order}2I", inner)[1], path)
+            stream.seek(following)
 
 
 def _is_73(path: Path) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from src.data.readers.edf_header import check_edf
+from src.data.readers.mat import check_unpacked
 from src.data.signal import Recording
 from src.errors import BadRecord, UserError
 
@@ -46,6 +47,7 @@ class Header:
     rate_hz: float
     samples: int
     channels: tuple[Channel, ...]
+    files: tuple[Path, ...] = ()  # that hold its signals
 
 
 def need_mne(what: str, package: str = "mne") -> Any:
@@ -66,7 +68,7 @@ def read_header(path: Path) -> Header:
     bads = set(raw.info["bads"])
     channels = tuple(Channel(plain, kind, stored, stored in bads)
                      for stored, plain, kind in zip(raw.ch_names, names, raw.get_channel_types()))
-    return Header(path, float(raw.info["sfreq"]), int(raw.n_times), channels)
+    return Header(path, float(raw.info["sfreq"]), int(raw.n_times), channels, _files(raw))
 
 
 def read_range(path: Path, picks: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -119,6 +121,8 @@ def _open(path: Path, changed: int) -> Any:
         check_edf(path, name)
     elif kind == ".vhdr":
         _check_brainvision(path, name)
+    elif kind == ".set":
+        check_unpacked(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of them is checked here
@@ -142,13 +146,17 @@ def _check_brainvision(path: Path, name: str) -> None:
 
 def _check_files(raw: Any, path: Path, name: str) -> None:
     """Every file of a recording lies in its folder, and is as long as the header promises."""
-    files = [Path(file) for file in raw.filenames if file is not None]
+    files = _files(raw)
     folder = path.parent.resolve()
     outside = [file for file in files if not file.parent.resolve().is_relative_to(folder)]
     if outside:
         raise BadRecord(name, f"outside the data folder: {outside[0]}")
     if raw.n_times > sum(file.stat().st_size for file in files):
         raise BadRecord(name, f"damaged header: it promises {raw.n_times} samples, more than the file has bytes")
+
+
+def _files(raw: Any) -> tuple[Path, ...]:
+    return tuple(Path(file) for file in raw.filenames if file is not None)
 
 
 def plain_names(names: list[str]) -> list[str]:

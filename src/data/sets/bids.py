@@ -39,7 +39,7 @@ class BidsDataset(ContinuousDataset):
             raise UserError(f"{self.path}: no sub-* folder in it", "--data_path names the root of a BIDS data set")
         for kind in (self.config.datatype,) if self.config.datatype else KINDS:
             if found := self._find(bids, kind):
-                return [_source(self.path, each) for each in found]
+                return [_source(each) for each in found]
         raise UserError(f"{self.path}: no recording of these subjects, sessions, tasks and runs",
                         f"datatype {self.config.datatype or ' or '.join(KINDS)}, files {', '.join(READERS)}")
 
@@ -53,20 +53,14 @@ class BidsDataset(ContinuousDataset):
                 key=lambda found: str(found.fpath))
 
 
-def _source(root: Path, found: Any) -> Source:
+def _source(found: Any) -> Source:
     path = Path(found.fpath)
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise UserError(f"{path}: outside the data folder: it is a link to {path.resolve()}")
-    return Source(path, path.stem, found.subject, events=_sidecar(root, found, "events"),
-                  channels=_sidecar(root, found, "channels"))
+    return Source(path, path.stem, found.subject, events=_sidecar(found, "events"),
+                  channels=_sidecar(found, "channels"))
 
 
-def _sidecar(root: Path, found: Any, suffix: str) -> Path | None:
+def _sidecar(found: Any, suffix: str) -> Path | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = found.find_matching_sidecar(suffix=suffix, extension=".tsv", on_error="ignore")
-    if path is None:
-        return None
-    if not Path(path).resolve().is_relative_to(root.resolve()):
-        raise UserError(f"{path}: outside the data folder: it is a link to {Path(path).resolve()}")
-    return Path(path)
+    return None if path is None else Path(path)

@@ -84,6 +84,7 @@ class ContinuousDataset(RecordedDataset):
         if self.config.task == "pretrain" and not self.config.window_s:
             self.config = replace(self.config, window_s=min(PRETRAIN_S, self.config.stretch_s))
         self.path, bad = Path(data_path), BadRecords()
+        self.root = self.path.parent if self.path.is_file() else self.path
         self._open(bad)
         cut = self._cut(bad)
         self.notes += (*cut.notes, *bad.settle(self.config.on_bad_record, len(cut.name)))
@@ -97,7 +98,7 @@ class ContinuousDataset(RecordedDataset):
     def _open(self, bad: BadRecords) -> None:
         options = self.config
         sources = of_subjects(self.sources(), options.subjs)
-        self.files = open_files(sources, options.kinds, options.reference, options.channels, bad)
+        self.files = open_files(sources, self.root, options.kinds, options.reference, options.channels, bad)
         if not self.files:
             bad.settle(options.on_bad_record, 0)
         self.layout = lay_out(self.files, options.channels, options.align, options.bad_channels)
@@ -111,12 +112,12 @@ class ContinuousDataset(RecordedDataset):
         options, files, totals, rate = self.config, self.files, self._totals, self._rate
         if options.task == "recordings":
             return whole_files(files, totals, bad)
-        events = events_of(files, options.events, options.event_column, bad)
         if options.task == "events":
+            events = events_of(files, options.events, options.event_column, bad)
             end = options.tmin + options.window_s if options.tmax is None and options.window_s else options.tmax
             return trials(files, totals, rate, events, options.classes, (options.tmin, end), bad)
         window = round(options.window_s * rate)
-        return stretches(files, totals, rate, events, max(round(options.stretch_s * rate), window), window, bad)
+        return stretches(files, totals, rate, max(round(options.stretch_s * rate), window), window, bad)
 
     def _collect(self, cut: Cut) -> None:
         self._file, self._start = np.array(cut.file, np.int64), np.array(cut.start, np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 
 from src.data.bad_records import BadRecords
 from src.data.recorded import most_common
-from src.data.sets.events import Events, read_events
+from src.data.sets.events import Events, read_bad_spans, read_events
 from src.data.sets.sources import File
 from src.errors import BadRecord, UserError, did_you_mean
 
@@ -80,26 +80,26 @@ def trials(files: Sequence[File], totals: Sequence[int], rate_hz: float, events:
             start = round((float(found.onset_s[place]) + low) * rate_hz)
             if start < 0 or start + samples > totals[number]:
                 bad.add(name, f"its window leaves the recording: it starts at {start / rate_hz:g} s")
-            elif _is_bad(found, start / rate_hz, (start + samples) / rate_hz):
+            elif _is_bad(found.bad, start / rate_hz, (start + samples) / rate_hz):
                 bad.add(name, "overlaps a span that is marked bad")
             else:
                 cut.add(number, name, start, samples, str(found.name[place]))
     return cut
 
 
-def stretches(files: Sequence[File], totals: Sequence[int], rate_hz: float, events: dict[int, Events],
-              stretch: int, window: int, bad: BadRecords) -> Cut:
+def stretches(files: Sequence[File], totals: Sequence[int], rate_hz: float, stretch: int, window: int,
+              bad: BadRecords) -> Cut:
     """Every file in pieces of `stretch` samples; the limits of its parts in time cut too, and what is then shorter
     than `window` is not used, nor is what overlaps a span that is marked bad."""
     cut = Cut()
-    for number, found in events.items():
-        name, total = files[number].source.name, totals[number]
+    for number, (file, total) in enumerate(zip(files, totals)):
+        name, spans = file.source.name, read_bad_spans(file.source.path, file.source.events)
         cuts = [at for low, high in pairwise((0, *part_limits(total), total)) for at in range(low, high, stretch)]
         pieces = [(low, high) for low, high in pairwise([*cuts, total]) if high - low >= window]
         if not pieces:
             bad.add(name, f"shorter than a window: {total / rate_hz:g} s")
         for place, (low, high) in enumerate(pieces):
-            if _is_bad(found, low / rate_hz, high / rate_hz):
+            if _is_bad(spans, low / rate_hz, high / rate_hz):
                 bad.add(f"{name}_{place:05d}", "overlaps a span that is marked bad")
             else:
                 cut.add(number, f"{name}_{place:05d}", low, high - low)
@@ -141,5 +141,5 @@ def _usual_end(events: dict[int, Events], used: set[str], low: float, notes: lis
     return usual
 
 
-def _is_bad(events: Events, low: float, high: float) -> bool:
-    return bool(((events.bad[:, 0] < high) & (events.bad[:, 1] > low)).any())
+def _is_bad(spans: np.ndarray, low: float, high: float) -> bool:
+    return bool(((spans[:, 0] < high) & (spans[:, 1] > low)).any())

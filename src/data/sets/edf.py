@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from src.data.readers.mne_files import READERS
-from src.data.readers.wfdb_header import inside
 from src.data.sets.continuous import ContinuousConfig, ContinuousDataset
 from src.data.sets.sources import Source
 from src.data.tables import find_table, read_table
-from src.errors import BadRecord, UserError
+from src.errors import UserError
 
 SUBJECT = re.compile(r"sub-([A-Za-z0-9]+)")
 TABLES = (".tsv", ".csv")
@@ -35,7 +34,7 @@ class EdfDataset(ContinuousDataset):
     config: Config
 
     def sources(self) -> list[Source]:
-        root = self.path.parent if self.path.is_file() else self.path
+        root = self.root
         files = [self.path] if self.path.is_file() else _recordings(root)
         if not files:
             raise UserError(f"{self.path}: no recording in it", f"known: {', '.join(READERS)}")
@@ -48,15 +47,9 @@ class EdfDataset(ContinuousDataset):
 
 
 def _recordings(root: Path) -> list[Path]:
-    """Sorted; links out of the folder are left alone."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in READERS and not path.name.startswith("."):
-            try:
-                found.append(inside(root, path.relative_to(root).as_posix(), path.name))
-            except BadRecord as error:
-                raise UserError(str(error), "give the folder in which the recordings lie") from None
-    return found
+    """Sorted; hidden folders (versions, trash) hold none."""
+    return [path for path in sorted(root.rglob("*")) if path.suffix.lower() in READERS and not path.is_dir()
+            and not any(part.startswith(".") for part in path.relative_to(root).parts)]
 
 
 def _table(root: Path, chosen: str) -> dict[str, dict[str, str]]:
@@ -97,4 +90,4 @@ def _beside(file: Path, what: str) -> Path | None:
     """FILE_events.tsv, FILE.events.csv, or as BIDS has it: the suffix of the name (_ieeg, _eeg) replaced."""
     stems = dict.fromkeys((file.stem, re.sub(r"_(ieeg|eeg|raw)$", "", file.stem)))
     candidates = [file.parent / f"{stem}{mark}{what}{kind}" for stem in stems for mark in "_." for kind in TABLES]
-    return next((path for path in candidates if path.is_file() and not path.is_symlink()), None)
+    return next((path for path in candidates if path.is_file()), None)

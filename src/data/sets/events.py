@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from src.data.targets import MISSING
 from src.errors import BadRecord, UserError, did_you_mean
 
 TYPES = ("trial_type", "label", "event", "description", "value", "type")  # columns that name an event, best first
-BAD, EDGES = "bad", ("edge ", "new segment", "boundary")  # how MNE, BrainVision and EEGLAB mark what is no trial
+BAD, BAD_IN_TABLE = re.compile(r"bad([^a-z]|$)", re.I), re.compile(r"bad[_ ]", re.I)  # a class may be called bad
+EDGES = ("edge ", "new segment", "boundary")  # how MNE, BrainVision and EEGLAB mark what is no trial
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ def read_events(recording: Path, table: Path | None, source: str, column: str) -
     return of_triggers(recording) if source == "auto" and not len(events) else events
 
 
+def read_bad_spans(recording: Path, table: Path | None) -> np.ndarray:
+    """(m, 2) seconds that the file or the table beside it marks as bad; a table that cannot be read marks none."""
+    spans = [of_annotations(recording).bad]
+    with contextlib.suppress(BadRecord):  # its trials are not asked for
+        spans += [] if table is None else [of_table(table, "").bad]
+    return np.concatenate(spans)
+
+
 def of_table(path: Path, column: str) -> Events:
     """A TSV or CSV with the columns onset, duration (both in s) and `column`."""
     columns, name = columns_beside(path), path.name
@@ -56,7 +67,7 @@ def of_table(path: Path, column: str) -> Events:
                                   f"{', '.join(columns)}", "name the column: --dataset_args event_column=NAME")
     onset = _seconds(columns["onset"], name)
     duration = _seconds(columns["duration"], name) if "duration" in columns else np.full(len(onset), np.nan)
-    return _sorted(onset, np.nan_to_num(duration), columns[kind.lower()])
+    return _sorted(onset, np.nan_to_num(duration), columns[kind.lower()], BAD_IN_TABLE)
 
 
 def of_annotations(recording: Path) -> Events:
@@ -64,17 +75,17 @@ def of_annotations(recording: Path) -> Events:
     raw = open_raw(recording)
     found = raw.annotations
     return _sorted(np.asarray(found.onset, float) - raw.first_time, np.asarray(found.duration, float),
-                   np.array([str(text).strip() for text in found.description], dtype=str))
+                   np.array([str(text).strip() for text in found.description], dtype=str), BAD)
 
 
 def of_triggers(recording: Path) -> Events:
     """Rising numbers of the trigger channel (BDF's Status among them); an event is named by its number."""
     mne, raw = need_mne(recording.name), open_raw(recording)
     if "stim" not in raw.get_channel_types():
-        return _sorted(np.empty(0), np.empty(0), np.empty(0, str))
+        return _sorted(np.empty(0), np.empty(0), np.empty(0, str), BAD)
     found = mne.find_events(raw, shortest_event=1, mask=0xFFFF, mask_type="and", verbose="error")
     onset = (found[:, 0] - raw.first_samp) / raw.info["sfreq"]
-    return _sorted(onset, np.zeros(len(found)), found[:, 2].astype(str))
+    return _sorted(onset, np.zeros(len(found)), found[:, 2].astype(str), BAD)
 
 
 def columns_beside(table: Path) -> dict[str, np.ndarray]:
@@ -85,11 +96,11 @@ def columns_beside(table: Path) -> dict[str, np.ndarray]:
         raise BadRecord(table.name, f"its table is damaged: {error.message}", error.hint) from error
 
 
-def _sorted(onset: np.ndarray, duration: np.ndarray, name: np.ndarray) -> Events:
+def _sorted(onset: np.ndarray, duration: np.ndarray, name: np.ndarray, bad_name: re.Pattern[str]) -> Events:
     order = np.argsort(onset, kind="stable")
     onset, duration, name = onset[order], duration[order], name[order].astype(str)
     folded = [text.lower() for text in name.tolist()]
-    bad = np.array([text.startswith(BAD) and not text[len(BAD):len(BAD) + 1].isalpha() for text in folded], bool)
+    bad = np.isfinite(onset) & np.array([bad_name.match(text) is not None for text in folded], bool)
     known = np.isfinite(onset) & np.array([text not in MISSING and not text.startswith(EDGES) for text in folded], bool)
     spans = np.stack([onset[bad], onset[bad] + np.maximum(duration[bad], 0)], axis=1)
     keep = known & ~bad

@@ -51,13 +51,15 @@ def of_subjects(sources: list[Source], wanted: Sequence[str]) -> list[Source]:
     return [source for source in sources if source.subject.lower() in chosen]
 
 
-def open_files(sources: Sequence[Source], kinds: Sequence[str], reference: str, wanted: Sequence[str],
+def open_files(sources: Sequence[Source], root: Path, kinds: Sequence[str], reference: str, wanted: Sequence[str],
                bad: BadRecords) -> list[File]:
-    """Those that can be read; the others are added to `bad`."""
+    """Those that can be read and lie below `root` with all their files; the others are added to `bad`."""
     files = []
     for source in sources:
         try:
+            check_inside(root, source.path, source.events, source.channels)
             header = read_header(source.path)
+            check_inside(root, *header.files)
             if source.channels is not None:
                 header = replace(header, channels=_as_told(header.channels, source.channels))
             montage = make_montage(header.channels, source.path.name, kinds, reference, wanted)
@@ -65,6 +67,13 @@ def open_files(sources: Sequence[Source], kinds: Sequence[str], reference: str, 
         except BadRecord as error:
             bad.add(source.name, error.reason)
     return files
+
+
+def check_inside(root: Path, *paths: Path | None) -> None:
+    """BadRecord for a file that a link puts outside `root`."""
+    for path in paths:
+        if path is not None and not path.resolve().is_relative_to(root.resolve()):
+            raise BadRecord(path.name, f"outside the data folder: {path.name} is a link to {path.resolve()}")
 
 
 def _as_told(channels: tuple[Channel, ...], table: Path) -> tuple[Channel, ...]:

@@ -70,8 +70,10 @@ def test_without_the_extra_the_command_that_installs_it_is_said(tree, monkeypatc
         open_dataset("bids", tree[0])
 
 
-@pytest.mark.parametrize("flags", [["--model", "duin_cls"], ["--model", "duin_vqvae", "--dataset_args", "task=pretrain"]],
-                         ids=["trials", "pretraining"])
+PRETRAINING = ["--model", "duin_vqvae", "--dataset_args", "task=pretrain"]
+
+
+@pytest.mark.parametrize("flags", [["--model", "duin_cls"], PRETRAINING], ids=["trials", "pretraining"])
 def test_the_tree_trains_and_is_tested(tree, flags, tmp_path, monkeypatch):
     import train
 

@@ -47,6 +47,25 @@ def test_a_table_beside_the_file_counts_before_its_annotations(tmp_path):
     assert len(opened(tmp_path, events="annotations")) == 20
 
 
+def test_a_class_may_be_called_bad_in_a_table(tmp_path):
+    write_edf(tmp_path / "a.edf", events=())
+    write_table(tmp_path / "a_events.tsv", "onset duration trial_type", "3 1 good", "5 1 bad", "9 1 bad", "9.5 1 BAD_x")
+    data = opened(tmp_path)
+    assert data.target.names == ("bad", "good")
+    assert data.records.record.tolist() == ["a_00000", "a_00001"]
+
+
+def test_a_damaged_table_names_its_recording_and_spares_the_others(tmp_path):
+    for name in "abc":
+        write_edf(tmp_path / f"{name}.edf")
+    (tmp_path / "a_events.tsv").write_text("onset\ttrial_type\n1\n")
+    write_table(tmp_path / "b_events.tsv", "onset trial_type", "soon x")
+    data = opened(tmp_path)
+    assert {name[0] for name in data.records.record.tolist()} == {"c"}
+    assert sum("its table" in note for note in data.notes) == 2
+    assert len(opened(tmp_path, task="pretrain").subjects) == 3
+
+
 def test_triggers_of_bdf_are_events_named_by_their_number(tmp_path):
     import edfio
 
@@ -221,12 +240,20 @@ def test_a_copy_of_a_file_in_another_part_refuses_to_start(tmp_path):
         check_leaks(data, {"train": np.array([0]), "test": np.array([1])})
 
 
-def test_links_out_of_the_folder_are_refused(tmp_path):
-    write_edf(tmp_path / "elsewhere" / "a.edf")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "b.edf").symlink_to(tmp_path / "elsewhere" / "a.edf")
+@pytest.mark.parametrize("name", ["b.edf", "a_events.tsv"])
+def test_links_out_of_the_folder_are_refused(tmp_path, name):
+    write_edf(tmp_path / "data" / "a.edf")
+    write_edf(tmp_path / "elsewhere" / "b.edf")
+    write_table(tmp_path / "elsewhere" / "a_events.tsv", "onset trial_type", "1 x")
+    (tmp_path / "data" / name).symlink_to(tmp_path / "elsewhere" / name)
     with pytest.raises(UserError, match="outside the data folder"):
-        opened(tmp_path / "data")
+        opened(tmp_path / "data", on_bad_record="error")
+
+
+def test_hidden_folders_hold_no_recordings(tmp_path):
+    write_edf(tmp_path / ".git" / "a.edf")
+    write_edf(tmp_path / "b.edf")
+    assert len(opened(tmp_path)) == 20
 
 
 def test_the_census_of_events_is_readable(tmp_path):
