@@ -35,12 +35,16 @@ def show_evaluation(evaluation: Evaluation, story: Story, report: Path) -> None:
     line(console, f"{story.model} on {story.data}")
     line(console, f"{tested}, part {story.subset}, weights {story.weights}")
     if evaluation.scores:
-        console.print(class_table(evaluation))
+        if evaluation.by_class:
+            console.print(class_table(evaluation))
         console.print(score_table(evaluation))
         for remark in (words.how_resampled, words.how_chance, words.what_was_left_out):
             if remark(evaluation):
                 console.print(Text(remark(evaluation), style="dim"))
     console.print(Text(f"\n{words.verdict(evaluation)}", style="bold"))
+    for section in story.sections:
+        if section.text:
+            console.print(Text(f"{section.title}: {section.text}"))
     line(console, f"report: {report}")
     line(console, f"all results: {report.parent}")
 

@@ -51,6 +51,13 @@ def _histogram(values: np.ndarray, counted: np.ndarray, classes: int) -> np.ndar
     return flat.reshape(len(values), classes).astype(np.float32)
 
 
+def confusion_counts(labels: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
+    """Class numbers of any equal shape -> counts (K true, K predicted); labels of IGNORED do not count."""
+    labels, said = np.asarray(labels, dtype=np.int64).ravel(), np.asarray(said).ravel()
+    counted = labels != IGNORED
+    return np.bincount(labels[counted] * classes + said[counted], minlength=classes**2).reshape(classes, classes)
+
+
 def count_scores(counts: Counts, weights: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Overall scores (R,) and scores by class (K, R) under `weights` (n, R).
 

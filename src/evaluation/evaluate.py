@@ -10,7 +10,7 @@ from src.data.dataset import Records
 from src.data.signal import TargetSpec
 from src.evaluation.calibration import Calibration, calibration
 from src.evaluation.chance import chance_level
-from src.evaluation.counting import IGNORED
+from src.evaluation.counting import confusion_counts
 from src.evaluation.intervals import Interval, Intervals, bootstrap
 from src.evaluation.metrics import compute, left_out, names, per_class
 from src.evaluation.predictions import Predictions, decide
@@ -37,7 +37,8 @@ class Evaluation:
     @property
     def headline(self) -> str:
         """The metric that stands first: the one that training watches by default; "" without scores."""
-        return self.target.monitor if self.target.monitor in self.scores else next(iter(self.scores), "")
+        first = "explained_variance" if self.target.kind == "signal" else self.target.monitor
+        return first if first in self.scores else next(iter(self.scores), "")
 
     @property
     def decisions(self) -> np.ndarray:
@@ -81,10 +82,7 @@ def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thr
 
 def confusion(evaluation: Evaluation) -> np.ndarray:
     """Counts (K true, K predicted) of classes, tokens or samples."""
-    labels = np.asarray(evaluation.predictions.labels, dtype=np.int64)
-    labels, said, classes = labels.ravel(), evaluation.decisions.ravel(), evaluation.target.outputs
-    counted = labels != IGNORED
-    return np.bincount(labels[counted] * classes + said[counted], minlength=classes**2).reshape(classes, classes)
+    return confusion_counts(np.asarray(evaluation.predictions.labels), evaluation.decisions, evaluation.target.outputs)
 
 
 def label_counts(evaluation: Evaluation) -> np.ndarray:

@@ -126,9 +126,9 @@ def rounded(value: float) -> float:
     return float(min((1, 2, 5, 10), key=lambda step: abs(step * power - value)) * power)
 
 
-def thinned(trace: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+def thinned(trace: np.ndarray, rate_hz: float, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
     """Times in s and values of a trace, reduced to the extremes of each slice, so that no spike is lost."""
-    step = max(1, 2 * len(trace) // POINTS)
+    step = max(1, 2 * len(trace) // points)
     if step < 2:
         return np.arange(len(trace)) / rate_hz, trace
     slices = trace[: len(trace) // step * step].reshape(-1, step)

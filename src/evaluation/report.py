@@ -19,22 +19,14 @@ from src.evaluation import words
 from src.evaluation.evaluate import Evaluation
 from src.evaluation.metrics import direction
 from src.evaluation.recordings import Example, choose_examples, recording_figure
+from src.evaluation.section import Section
 from src.evaluation.style import to_png_uri, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+BROAD = 7.0  # inches from which a picture is scrolled on a phone rather than shrunk
 REASONS = {"right": "Right, and sure of it", "wrong": "Wrong, and sure of it", "unsure": "Least sure"}
-
-
-@dataclass
-class Section:
-    """A further part of the report, from a trainer's `report_sections(loader)`. `text` is escaped unless it is a
-    `markupsafe.Markup`; `figure` is a matplotlib figure."""
-
-    title: str
-    text: str = ""
-    figure: Figure | None = None
 
 
 @dataclass
@@ -71,12 +63,19 @@ def render(evaluation: Evaluation, story: Story, pictures: dict[str, Figure]) ->
                               lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"number": words.number, "interval": words.interval_words}
     drawn = {name: Markup(to_svg(figure, name)) for name, figure in pictures.items()}
-    extra = [(part, Markup(to_svg(part.figure, f"section{place}")) if part.figure else "")
-             for place, part in enumerate(story.sections)]
     return environment.get_template("template.html").render(
-        evaluation=evaluation, story=story, pictures=drawn, sections=extra, words=words,
+        evaluation=evaluation, story=story, pictures=drawn, sections=_drawn(story.sections), words=words,
         scores=score_rows(evaluation), columns=class_columns(evaluation), examples=example_cards(evaluation, story),
     )
+
+
+def _drawn(sections: list[Section], before: str = "section") -> list[dict[str, Any]]:
+    """Sections with their pictures as markup, whose ids differ."""
+    from markupsafe import Markup
+
+    return [{"is": part, "picture": Markup(to_svg(part.figure, f"{before}{place}")) if part.figure else "",
+             "is_broad": part.figure is not None and part.figure.get_figwidth() >= BROAD,
+             "parts": _drawn(part.parts, f"{before}{place}-")} for place, part in enumerate(sections)]
 
 
 def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -90,7 +89,8 @@ def _score_row(evaluation: Evaluation, name: str) -> dict[str, Any]:
     interval, chance, value = evaluation.interval(name), evaluation.chance.get(name), evaluation.scores[name]
     row: dict[str, Any] = {"title": words.TITLES[name], "value": value, "interval": interval, "chance": chance,
                            "scale": None}
-    if direction(name) == "max" and name not in ("r2", "pearson") and interval and chance is not None:
+    is_share = direction(name) == "max" and name not in ("r2", "pearson")
+    if is_share and interval and chance is not None and min(interval.low, value) >= 0:
         row["scale"] = {"low": 100 * interval.low, "width": 100 * (interval.high - interval.low),
                         "value": 100 * value, "chance": 100 * chance}
     return row
@@ -98,8 +98,9 @@ def _score_row(evaluation: Evaluation, name: str) -> dict[str, Any]:
 
 def class_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Columns of the table by class: key and heading."""
-    titles = {"support": "records", "precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC",
-              "auprc": "AUPRC", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "pearson": "r"}
+    titles = {"support": words.counted(evaluation.target.kind), "precision": "precision", "recall": "recall",
+              "f1": "F1", "auroc": "AUROC", "auprc": "AUPRC", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "pearson": "r",
+              "mse": "squared error", "explained_variance": "explained variance"}
     row = evaluation.by_class[0] if evaluation.by_class else {}
     return [(key, title) for key, title in titles.items() if key in row]
 

@@ -6,7 +6,7 @@ import math
 
 from src.evaluation.evaluate import Evaluation
 from src.evaluation.intervals import Interval
-from src.evaluation.metrics import direction
+from src.evaluation.metrics import direction, names
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -17,6 +17,11 @@ TITLES = {
     "auroc": "AUROC (macro)",
     "auprc": "AUPRC (macro)",
     "exact_match": "All labels right",
+    "top5": "Right among the first five",
+    "cross_entropy": "Cross-entropy (nat)",
+    "perplexity": "Perplexity of the prediction",
+    "mse": "Mean squared error",
+    "explained_variance": "Explained variance",
     "mae": "Mean absolute error",
     "rmse": "Root mean squared error",
     "r2": "R²",
@@ -32,6 +37,11 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """0.5 -> "50 %"; a dash for what is not defined."""
+    return f"{100 * share:.{decimals}f} %" if math.isfinite(share) else "–"
+
+
 def interval_words(interval: Interval | None) -> str:
     return f"{number(interval.low)}–{number(interval.high)}" if interval else "–"
 
@@ -40,12 +50,20 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
+def named(names: tuple[str, ...], at_most: int = 100) -> str:
+    """All names, or how many there are and between which."""
+    return ", ".join(names) if len(names) <= at_most else f"{len(names):,}, {names[0]} to {names[-1]}"
+
+
 def verdict(evaluation: Evaluation) -> str:
     """Does it beat chance, and for how many of the classes does it work? One sentence."""
     name = evaluation.headline
-    if not name:
+    if not name and names(evaluation.target):
         return "No labels: these are predictions only."
-    return f"{against_chance(evaluation, name)}; {share_that_works(evaluation)}."
+    if not name:
+        loss = evaluation.predictions.loss
+        return "" if loss is None else f"Loss {number(loss)}."
+    return "; ".join(filter(None, (against_chance(evaluation, name), share_that_works(evaluation)))) + "."
 
 
 def against_chance(evaluation: Evaluation, metric: str) -> str:
@@ -63,14 +81,23 @@ def against_chance(evaluation: Evaluation, metric: str) -> str:
 def share_that_works(evaluation: Evaluation) -> str:
     rows, target = evaluation.by_class, evaluation.target
     if target.kind == "value":
-        return f"explains {max(0.0, evaluation.scores['r2']):.0%} of the variance"
+        return f"explains {percent(max(0.0, evaluation.scores['r2']))} of the variance"
     if target.kind == "multilabel":
         known = [row for row in rows if math.isfinite(row["auroc"])]
         good = sum(row["auroc"] >= GOOD_RANKING for row in known)
         return f"{good} of {plural(len(known), 'label')} reach an AUROC of {GOOD_RANKING}"
+    if target.kind == "signal":
+        return f"{percent(max(0.0, evaluation.scores['explained_variance']))} of the variance is reconstructed"
     known = [row for row in rows if row["support"]]
+    if not known:
+        return ""
     good = sum(row["recall"] > 0.5 for row in known)
-    return f"{good} of {len(known)} classes above 50 % (more than half of their records are found)"
+    return f"{good} of {len(known)} classes above 50 % (more than half of their {counted(target.kind)} are found)"
+
+
+def counted(kind: str) -> str:
+    """What is right or wrong by itself."""
+    return {"tokens": "tokens", "samples": "samples"}.get(kind, "records")
 
 
 def how_resampled(evaluation: Evaluation) -> str:
@@ -91,6 +118,10 @@ def how_chance(evaluation: Evaluation) -> str:
         return ""
     if evaluation.target.kind == "value":
         return "Chance: always the mean (MAE: the median) of these records."
+    if evaluation.target.kind == "signal":
+        return "Chance: a flat line."
+    if evaluation.target.kind == "tokens":
+        return "Chance: always the most frequent; cross-entropy and perplexity of one who knows the frequencies alone."
     if evaluation.target.kind == "multilabel":
         answer = "the best constant answer to every label"
     else:

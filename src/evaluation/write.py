@@ -13,9 +13,11 @@ import numpy as np
 
 from src.errors import UserError
 from src.evaluation import figures
+from src.evaluation.counting import IGNORED
 from src.evaluation.evaluate import Evaluation, confusion, label_counts
 from src.evaluation.predictions import probabilities
 from src.evaluation.report import Story, render
+from src.evaluation.section import keyed
 from src.evaluation.style import save_png
 from src.evaluation.training_curves import training_figures
 
@@ -30,7 +32,8 @@ def write(evaluation: Evaluation, folder: Path, story: Story) -> Path:
         (folder / "metrics.json").write_text(json.dumps(results(evaluation, story), indent=2) + "\n", encoding="utf-8")
         write_predictions(evaluation, folder / "predictions.csv")
         pictures = draw(evaluation, story.epochs)
-        for name, figure in pictures.items():
+        further = {key: part.figure for key, part in keyed(story.sections) if part.figure}
+        for name, figure in {**further, **pictures}.items():
             save_png(figure, folder / "figures" / f"{name}.png")
         report = folder / "report.html"
         report.write_text(render(evaluation, story, pictures), encoding="utf-8")
@@ -58,6 +61,7 @@ def results(evaluation: Evaluation, story: Story) -> dict[str, Any]:
         "per_class": [row | _class_intervals(evaluation, k) for k, row in enumerate(evaluation.by_class)],
         "left_out_of_macro": evaluation.left_out,
         "calibration": calibrated,
+        "sections": {key: part.values for key, part in keyed(story.sections) if part.values},
     })
 
 
@@ -72,6 +76,8 @@ def _json_ready(value: Any) -> Any:
         return {key: _json_ready(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_json_ready(part) for part in value]
+    if isinstance(value, np.generic):
+        return _json_ready(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -94,6 +100,8 @@ def _columns(evaluation: Evaluation) -> dict[str, list]:
             if table is not None:
                 values = table.reshape(len(table), -1)
                 columns |= {f"{part}:{name}": _short(values[:, k]) for k, name in enumerate(names)}
+    if kind in ("tokens", "signal") and found.labels is not None:
+        columns |= _token_columns(evaluation) if kind == "tokens" else _signal_columns(found.scores, names)
     if kind in ("classes", "multilabel"):
         if found.labels is not None:
             columns["label"] = [_said(evaluation, row) for row in found.labels]
@@ -101,6 +109,36 @@ def _columns(evaluation: Evaluation) -> dict[str, list]:
         chances = probabilities(kind, found.scores)
         columns |= {f"p:{name}": _short(chances[:, k]) for k, name in enumerate(names)}
     return columns
+
+
+def _token_columns(evaluation: Evaluation) -> dict[str, list]:
+    """How many tokens count, how many of them are right and their mean loss; both sequences where classes have names.
+
+    A token that does not count is a dash.
+    """
+    labels, scores = np.asarray(evaluation.predictions.labels), evaluation.predictions.scores
+    names = evaluation.target.names
+    counted, said = labels != IGNORED, evaluation.decisions
+    size = counted.sum(1)
+    loss = -np.where(counted, scores[..., 0], 0).sum(1) / np.maximum(size, 1)
+    columns = {"tokens": size.tolist(), "right": (counted & (said == labels)).sum(1).tolist(),
+               "cross_entropy": _short(loss)}
+    if evaluation.by_class:
+        for name, sequence in (("label", labels), ("prediction", said)):
+            columns[name] = [" ".join(names[token] if there else "-" for token, there in zip(*row))
+                             for row in zip(sequence.tolist(), counted.tolist())]
+    return columns
+
+
+def _signal_columns(summaries: np.ndarray, names: tuple[str, ...]) -> dict[str, list]:
+    """Of each record: mean squared error, and the explained variance of each channel; empty where it is not there."""
+    samples, error, error2, total, total2 = np.moveaxis(summaries.astype(np.float64), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance, lost = total2 / samples - (total / samples) ** 2, error2 / samples - (error / samples) ** 2
+        explained = np.where(variance > 0, 1 - lost / variance, np.nan)
+    columns = {"mse": _short(error2.sum(1) / np.maximum(samples.sum(1), 1))}
+    return columns | {f"explained_variance:{name}": [value if value != "nan" else "" for value in
+                                                     _short(explained[:, k])] for k, name in enumerate(names)}
 
 
 def _said(evaluation: Evaluation, answer: Any) -> str:
@@ -119,7 +157,7 @@ def draw(evaluation: Evaluation, epochs: list[dict]) -> dict[str, Figure]:
     """File name -> picture, as far as the target and the labels allow."""
     pictures = training_figures(epochs)
     target, labels, scores = evaluation.target, evaluation.predictions.labels, evaluation.predictions.scores
-    if not evaluation.scores or labels is None:
+    if not evaluation.by_class or labels is None or target.kind == "signal":
         return pictures
     if target.kind == "value":
         pictures["predicted_vs_true"] = figures.values_figure(target.names, labels.reshape(scores.shape), scores)
