@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from src.data.bad_records import BadRecords
+from src.data.cache import RecordCache
 from src.data.dataset import Records
 from src.data.readers.mne_files import read_range
 from src.data.recorded import RecordedConfig, RecordedDataset, most_common
@@ -32,6 +33,7 @@ from src.errors import UserError
 
 NOTCH_Q, NOTCH_MARGIN_S = 30, 1.0  # a notch at 50 Hz has rung out after a second
 PRETRAIN_S = 4.0  # Du-IN's crop
+KEPT_WINDOWS = 4  # a record of at most so many windows is read as a whole and kept
 HASHED, PIECES = 1 << 16, (0.3, 0.5, 0.7)  # bytes of a piece of a file, and where they are taken
 
 
@@ -52,9 +54,12 @@ class ContinuousConfig(RecordedConfig):
     notch_hz: tuple[float, ...] = ()  # mains and its harmonics to take out, for instance 50,100,150
     align: Literal["auto", "names", "places"] = "auto"  # channels across subjects: by name, or numbered places
     split: Literal["auto", "trials", "time", "subjects"] = "auto"  # parts of trials, of each file's time, of subjects
+    cache_mb: int = 512  # memory for records that were read, filtered and resampled already (of each worker process)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.cache_mb < 0:
+            raise UserError(f"cache_mb={self.cache_mb}: expected 0 or more")
         if self.tmax is not None and not self.tmin < self.tmax:
             raise UserError(f"tmin={self.tmin:g} tmax={self.tmax:g}: a window ends after it starts")
         if not 0 < self.stretch_s < float("inf"):
@@ -85,6 +90,7 @@ class ContinuousDataset(RecordedDataset):
             self.config = replace(self.config, window_s=min(PRETRAIN_S, self.config.stretch_s))
         self.path, bad = Path(data_path), BadRecords()
         self.root = self.path.parent if self.path.is_file() else self.path
+        self._cache = RecordCache(self.config.cache_mb)
         self._open(bad)
         cut = self._cut(bad)
         self.notes += (*cut.notes, *bad.settle(self.config.on_bad_record, len(cut.name)))
@@ -167,6 +173,14 @@ class ContinuousDataset(RecordedDataset):
 
     # ------------------------------------------------------------------------------------------ signals
     def read_range(self, row: int, low: int, high: int) -> np.ndarray:
+        length = int(self.records.length[row])
+        if length > KEPT_WINDOWS * self.spec.samples:  # of a long recording only what is asked for
+            return self._placed(row, low, high)
+        whole = self._cache.get(row, lambda row: self._placed(row, 0, length))
+        return np.ascontiguousarray(whole[:, low:high])
+
+    def _placed(self, row: int, low: int, high: int) -> np.ndarray:
+        """Samples [low, high) of a record in the channels that a model sees, NaN where its file lacks one."""
         number, start = int(self._file[row]), int(self._start[row])
         signal, places = self._derived(number, start + low, start + high), self.layout.places[number]
         if self.layout.is_plain(number):

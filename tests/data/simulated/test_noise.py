@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from src.data.simulated.cache import RecordCache
+from src.data.cache import RecordCache
 from src.data.simulated.noise import band_bins, decimate, put_band, stream, to_signal, unit_variance
 
 

@@ -1,4 +1,4 @@
-"""Records that were made once, kept in memory up to a fixed number of bytes."""
+"""Records that were made or read once, kept in memory up to a fixed number of bytes."""
 
 from __future__ import annotations
 
