@@ -41,7 +41,8 @@ def train_one(args: Any):
     args, notes = assembly.resumed_args(args) if args.resume else (args, [])
     companions = assembly.companions_of_run(args)
     data = assembly.data_of_run(args, companions)
-    model = assembly.build_model(args, data.spec, data.target, data.known_subjects, companions=companions)
+    model = assembly.build_model(args, data.spec, data.target, assembly.subjects_of_model(args, data),
+                                 companions=companions)
     notes += assembly.init_from(model, args.init_from) if args.init_from else []
     trainer = assembly.build_trainer(args, model, data, companions)
     plan.show(trainer, notes)

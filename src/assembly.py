@@ -19,6 +19,7 @@ from src.data.signal import SignalSpec, TargetSpec
 from src.door import NothingToDo
 from src.errors import UserError
 from src.interop.weights import read_state_dict
+from src.models.duin.new_subject import count_subjects
 from src.trainer import checkpoint, distributed, duin_codes, random_state, run_folder, run_state
 
 MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
@@ -129,6 +130,16 @@ def follow_codes(values: dict[str, Any], codes: Any, spec: SignalSpec, subjects:
         if name in values and str(values[name]) != str(theirs):
             raise UserError(f"--model_args {name}={values[name]}: the VQ-VAE has {theirs}", "leave it out: it follows")
     return values | decided
+
+
+def subjects_of_model(args: Any, data: RunData) -> int:
+    """How many subjects have parameters of their own: those of the data, or (`--subj_idxs` says which of them are here)
+    those of the training whose weights are loaded."""
+    if args.subj_idxs is None or not args.init_from:
+        return data.known_subjects
+    path = Path(args.init_from)
+    state = read_state_dict(checkpoint.find_weights(path) if path.is_dir() else path)
+    return max(data.known_subjects, count_subjects(state))
 
 
 def models_for(target: TargetSpec) -> list[str]:

@@ -70,6 +70,10 @@ class BaseDataset(ABC):
         """Distinct subjects, sorted: `Batch.subject` indexes this list."""
         return sorted(set(self.records.subject.tolist()))
 
+    def channels_of(self, subject: str) -> tuple[str, ...]:
+        """The names of a subject's own channels, in order; what is behind them in its signals is padding."""
+        return self.spec.channels
+
     def content_hash(self, row: int) -> str | None:
         """A digest of the record's bytes for the leak check, or None where equal records cannot occur."""
         return None

@@ -16,6 +16,7 @@ from src.data.loaders import SignalLoader, make_loader
 from src.data.normalize import Normalizer
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.splits import load_splits, save_splits, split
+from src.data.subjects import chosen
 from src.data.transforms import Transform, parse_augmentation
 from src.errors import UserError
 
@@ -79,15 +80,16 @@ class RunData:
 
 def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
             normalizer: dict[str, Any] | None = None) -> RunData:
-    """Split (or take `splits`, a run's file), fit the normaliser on the training part (or take its stored state)."""
+    """Split (or take `splits`, a run's file), fit the normaliser on the training part (or take its stored state).
+
+    Of the split that --splits names, records of subjects that --subjs leaves out are left out.
+    """
     if splits is not None and splits.exists():
-        rows = load_splits(splits, dataset.records)
+        rows = load_splits(splits, dataset.records, may_lack=bool(args.splits and chosen(args.subjs)))
     else:
-        rows = split(dataset.records, ratio=args.split_ratio, fold=args.fold, folds=args.folds, seed=args.seed)
-        rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
-        if args.overfit_batches:
-            few = rows["train"][: args.overfit_batches * args.batch_size]
-            rows = {"train": few, "valid": few, "test": rows["test"]}
+        rows = choose_parts(dataset, args)
+    if args.pretrain_on_all:
+        rows = {**rows, "train": np.union1d(rows["train"], rows["test"]), "test": rows["test"][:0]}
     if args.control == "permute_labels":
         dataset = permute_labels(dataset, rows["train"], args.seed)
     elif args.control == "noise":
@@ -95,6 +97,19 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
     transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation)
     fitted = Normalizer.from_state(normalizer) if normalizer else Normalizer.fit(args.normalize, dataset, rows["train"])
     return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path)
+
+
+def choose_parts(dataset: BaseDataset, args: Any) -> dict[str, np.ndarray]:
+    """Part -> rows, by the seed and the flags that cut or limit them."""
+    records = dataset.records
+    if dataset.within_subject:  # trials are dealt one by one: each part has all subjects
+        records = replace(records, subject=np.full(len(records), ""))
+    rows = split(records, ratio=args.split_ratio, fold=args.fold, folds=args.folds, seed=args.seed)
+    rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
+    if args.overfit_batches:
+        few = rows["train"][: args.overfit_batches * args.batch_size]
+        rows = {"train": few, "valid": few, "test": rows["test"]}
+    return rows
 
 
 def as_test_part(dataset: BaseDataset, args: Any, normalizer: dict[str, Any]) -> RunData:

@@ -23,7 +23,9 @@ class SomeSubjects(BaseDataset):
         self._rows = np.flatnonzero(np.isin(dataset.records.subject, list(subjects)))
         self.records = dataset.records.take(self._rows)
         self.spec, self.target, self.source = dataset.spec, dataset.target, dataset.source
-        self.within_subject, self.notes = dataset.within_subject or len(subjects) == 1, dataset.notes
+        self.within_subject, self.notes = dataset.within_subject, dataset.notes
+        if len(subjects) == 1 or places is not None:  # a subject that training knew, or the only one there is
+            self.within_subject = True
         self._names = sorted(subjects) if places is None else _numbered(subjects, places)
 
     @property
@@ -31,8 +33,14 @@ class SomeSubjects(BaseDataset):
         """As ever the list that `Batch.subject` indexes; subjects that are not among these data have a made-up name."""
         return self._names
 
+    def channels_of(self, subject: str) -> tuple[str, ...]:
+        return self.inner.channels_of(subject)
+
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         return self.inner.read(int(self._rows[row]), rng)
+
+    def channels_of(self, subject: str) -> tuple[str, ...]:
+        return self.inner.channels_of(subject)
 
     def content_hash(self, row: int) -> str | None:
         return self.inner.content_hash(int(self._rows[row]))
@@ -57,10 +65,12 @@ def choose_subjects(dataset: BaseDataset, subjects: Sequence[str] | None,
     an unknown subject, naming those that are known, and where the numbers do not fit.
     """
     known = dataset.subjects
-    subjects = chosen(subjects) or known
-    if places is not None or subjects != known:
-        _check(subjects, known)
-    if places is None and set(subjects) == set(known):
+    named = chosen(subjects)
+    if not named and places is None:
+        return dataset
+    subjects = named or known
+    _check(subjects, known)
+    if places is None and set(subjects) == set(known) and (len(known) > 1 or dataset.within_subject):
         return dataset
     return SomeSubjects(dataset, subjects, places)
 

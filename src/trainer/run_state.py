@@ -13,7 +13,7 @@ import torch
 
 from src import config, options
 from src.errors import UserError
-from src.trainer import checkpoint, random_state, run_folder
+from src.trainer import checkpoint, random_state, run_folder, views
 from src.trainer.display import say
 
 
@@ -95,6 +95,7 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         state = None
         box: Any = None
         if world.is_main:
+            views.check(trainer)
             folder, note = run_folder.create(args, config.to_save(args))
             if note:
                 say(note)
@@ -103,6 +104,7 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
             box = str(folder)
         trainer.folder = Path(world.from_main(box))
     if world.is_main:
+        views.claim(trainer)
         run_folder.point_to(trainer.folder)
         say(f"run       {trainer.folder}\nagain     python train.py --config {trainer.folder / 'config.json'}")
     return state
@@ -177,6 +179,7 @@ def save(trainer: Any, is_best: bool) -> None:
         also = [folder / checkpoint.BEST] if is_best and args.save_best else []
         if args.save_freq and not trainer.is_inside_epoch and trainer.current_epoch % args.save_freq == 0:
             also.append(folder / f"checkpoint-{trainer.current_epoch}.pth")
+        views.add(trainer)  # before last.pth: an epoch that is not in it is trained, and written, again
         _write(state, folder / checkpoint.LAST, tuple(also), keep_previous=True)
         if args.save_freq:
             checkpoint.prune(folder, args.keep_checkpoint_max)

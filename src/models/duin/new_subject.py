@@ -18,6 +18,13 @@ MAPS = re.compile(r"subj_block\.subj_layer\.[WB]\.weight")  # (rows, subjects)
 TOKENIZERS = re.compile(r"tokenizers\.(\d+)\.(.+)")
 
 
+def count_subjects(state: Mapping[str, Tensor]) -> int:
+    """How many subjects the network of this state dict has parts for; 0 where it has none for single subjects."""
+    maps = [value.shape[1] for name, value in state.items() if MAPS.search(name)]
+    numbers = [int(match[1]) + 1 for name in state if (match := TOKENIZERS.search(name))]
+    return max([*maps, *numbers], default=0)
+
+
 def mean_over_subjects(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of S subjects -> what belongs to subjects, as the mean, under the names of a network of one."""
     found: dict[str, Tensor] = {}

@@ -1,0 +1,194 @@
+"""`--pipeline duin`: VQ-VAE, masked code prediction, and word classification from scratch and from either; per subject.
+
+Pretraining is done once per model with the first seed, classification with every seed, as in the original's sweep. All
+stages share one split, drawn with the first seed. Each stage is an ordinary run below
+<save_dir>/<experiment_name>/<subject>/, whose command line `--dry_run` shows.
+Source: Zheng et al., Du-IN, NeurIPS 2024, section 4 (its table: scratch, vqvae, mae).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import arguments
+from src import assembly, config, options, registry
+from src.data.run_data import SPLITS
+from src.data.subjects import chosen
+from src.errors import OK, UserError
+from src.evaluation.console import line, results_console
+from src.pipelines import stages
+from src.pipelines.stage_table import Score, StageTable
+from src.pipelines.stages import Stage
+from src.trainer import distributed
+from src.trainer.display import say
+
+SCRATCH, VQVAE, MAE, CLS = "scratch", "vqvae", "mae", "cls"
+WEIGHTS = (SCRATCH, VQVAE, MAE)  # what the classifier starts from
+JOINT = "joint"  # the folder of one model for several subjects
+
+
+@dataclass(frozen=True)
+class Group:
+    """Subjects that share a model: pretrained on `subjects`, classified for those at `places` (None = all)."""
+
+    name: str
+    subjects: tuple[str, ...]
+    places: tuple[int, ...] | None = None
+
+
+@dataclass
+class Plan:
+    """What the command line asks for. `given`: the flags that a person set."""
+
+    args: argparse.Namespace
+    given: dict[str, Any]
+    root: Path
+    models: dict[str, str]  # vqvae, mae, cls -> registered model
+    groups: list[Group] = field(default_factory=list)
+    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    model_args: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> list[int]:
+        return self.args.seeds or [self.args.seed]
+
+
+def run(args: argparse.Namespace, argv: list[str], train_one: Callable[[Any], Any]) -> int:
+    """Train what is not trained yet, test, and print the table on standard output; returns the exit code."""
+    given = config.given(arguments.TRAIN, argv)
+    if args.fast_dev_run:
+        with tempfile.TemporaryDirectory() as folder:
+            return _run(_plan(args, {**given, **stages.short(args)}, Path(folder)), train_one)
+    plan = _plan(args, given, Path(args.save_dir) / (args.experiment_name or args.model.removesuffix("_cls")))
+    if args.dry_run:
+        return _show(plan)
+    return _run(plan, train_one)
+
+
+def _plan(args: argparse.Namespace, given: dict[str, Any], root: Path) -> Plan:
+    """Checked as far as possible before anything is trained."""
+    family = args.model.removesuffix("_cls")
+    models = {stage: f"{family}_{stage}" for stage in (VQVAE, MAE, CLS)}
+    if args.model != models[CLS] or not models.keys() <= {name.rpartition("_")[2] for name in registry.MODELS
+                                                          if name.startswith(f"{family}_")}:
+        raise UserError(f"--model {args.model}: no classifier of three stages", "--model duin_cls, or poms_cls")
+    plan = Plan(args, given, root, models)
+    plan.overrides = stages.stage_flags(args.stage_args, tuple(models))
+    fitting = stages.fitting_model_args(list(models.values()), given.get("model_args", []))
+    plan.model_args = {stage: fitting[model] for stage, model in models.items()}
+    plan.groups = _groups(plan)
+    return plan
+
+
+def _groups(plan: Plan) -> list[Group]:
+    args = plan.args
+    subjects = sorted(chosen(args.subjs) or assembly.open_data(args).subjects)
+    picked = range(len(subjects)) if args.subj_idxs is None else args.subj_idxs
+    if max(picked) >= len(subjects):
+        raise UserError(f"--subj_idxs {max(picked)}: there are {len(subjects)} subjects, numbered from 0",
+                        f"in order: {' '.join(subjects)}")
+    if is_joint(args):
+        places = None if args.subj_idxs is None else tuple(picked)
+        return [Group(JOINT if len(subjects) > 1 else subjects[0], tuple(subjects), places)]
+    return [Group(subjects[place] or "data", (subjects[place],)) for place in picked]
+
+
+def is_joint(args: argparse.Namespace) -> bool:
+    """One model for all subjects: the multi-subject models, and those that are told n_subjects."""
+    told = assembly.key_values(args.model_args).get("n_subjects", "1")
+    return args.model.startswith("poms") or told != "1"
+
+
+# ------------------------------------------------------------------------------------------------ stages
+def stages_of(plan: Plan, group: Group) -> Iterator[tuple[Stage, str, int]]:
+    """The stages in order, with the condition and the seed of what is tested ("" for pretraining). A stage takes the
+    folders of those before it, so each is to be run before the next is asked for."""
+    place, first = plan.root / group.name, plan.seeds[0]
+    unlabelled = {"seed": first, "subjs": group.subjects, "pretrain_on_all": plan.args.pretrain_on_all or None,
+                  "layout": plan.args.layout, **_pretraining_data(plan)}
+    vqvae = _stage(plan, VQVAE, VQVAE, place, unlabelled)
+    yield vqvae, "", first
+    mae = _stage(plan, MAE, MAE, place, {**unlabelled, "vqkd_ckpt": str(vqvae.folder)})
+    yield mae, "", first
+    starts = {SCRATCH: None, VQVAE: str(vqvae.folder), MAE: str(mae.folder)}
+    for seed in plan.seeds:
+        for weights in WEIGHTS:
+            flags = {"seed": seed, **_classified(group), "init_from": starts[weights]}
+            yield _stage(plan, CLS, f"{CLS}-{weights}-seed{seed}", place, flags), weights, seed
+
+
+def _stage(plan: Plan, stage: str, name: str, place: Path, flags: dict[str, Any]) -> Stage:
+    model = plan.models[stage]
+    common = stages.hand_on(plan.given, model)
+    common |= {"model": model, "model_args": plan.model_args[stage]} if plan.model_args[stage] else {"model": model}
+    labelled = not registry.model_row(model).own_target
+    splits = place / (SPLITS if labelled or not _has_own_records(plan) else f"pretraining-{SPLITS}")
+    both = stages.merged(stages.merged(common, {**flags, "splits": str(splits)}), plan.overrides[stage])
+    return Stage(name, place, {key: value for key, value in both.items() if value not in (None, [], ())})
+
+
+def _has_own_records(plan: Plan) -> bool:
+    """Whether the data set has unlabelled recordings of its own."""
+    dataset = registry.load(registry.dataset_row(plan.args.dataset).dataset)
+    return "task" in options.leaves(dataset.Config)
+
+
+def _pretraining_data(plan: Plan) -> dict[str, Any]:
+    return {"dataset_args": ["task=pretrain"]} if _has_own_records(plan) else {}
+
+
+def _classified(group: Group) -> dict[str, Any]:
+    if group.places is None:
+        return {"subjs": group.subjects}
+    return {"subjs": [group.subjects[place] for place in group.places], "subj_idxs": list(group.places)}
+
+
+# --------------------------------------------------------------------------------------------- running
+def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
+    every = [stage for group in plan.groups for stage, *_ in stages_of(plan, group)]
+    for stage in every:
+        stage.settings()  # a wrong flag of the last stage shows before the first is trained
+    world = distributed.join(plan.args.device)
+    say(f"pipeline  {len(every)} stages for {len(plan.groups)} model(s) in {plan.root}")
+    scores: list[Score] = []
+    for group in plan.groups:
+        for stage, weights, seed in stages_of(plan, group):
+            trainer = stages.bring_to_end(stage, train_one)
+            if weights:
+                scores += _scores(stages.tested(stage, trainer), weights, seed)
+                if world.is_main:
+                    _table(scores).write(plan.root)
+    if world.is_main:
+        _present(_table(scores), plan)
+    return OK
+
+
+def _scores(found: dict[str, dict[str, float]], weights: str, seed: int) -> list[Score]:
+    return [Score(subject or "data", weights, seed, each["accuracy"], int(each["records"]), each["chance"])
+            for subject, each in found.items()]
+
+
+def _table(scores: list[Score]) -> StageTable:
+    return StageTable(scores, WEIGHTS, "Words by what the classifier started from")
+
+
+def _present(table: StageTable, plan: Plan) -> None:
+    console = results_console()
+    table.show(console)
+    if not plan.args.fast_dev_run:
+        line(console, f"table, single scores, picture: {', '.join(map(str, table.write(plan.root, draw=True)))}")
+
+
+def _show(plan: Plan) -> int:
+    """--dry_run: the command line of every stage."""
+    for group in plan.groups:
+        for stage, *_ in stages_of(plan, group):
+            stage.settings()
+            say(f"{stages.state(stage):<10} {stage.command}")
+    say("dry run   nothing is trained or written")
+    return OK
