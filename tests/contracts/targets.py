@@ -17,6 +17,8 @@ from src.models.base_models import BaseModel
 from src.options import build
 
 OUTPUTS = 3
+TOKEN = 100  # samples
+VOCABULARIES = {"duin_mae": 2048, "poms_mae": 1024, "duin_llm": 22 + OUTPUTS}  # of models that have their own
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Expected:
 
 # By model, or by "model/kind" where one kind of target differs.
 EXPECTED: dict[str, Expected] = {
+    # Noise of power 1, a code for 100 samples of ten channels; 0.875, the mean of the records, needs no codes.
+    "duin_vqvae": Expected(steps=80, loss=0.8),
+    "poms_vqvae": Expected(loss=0.93),
+    "duin_mae": Expected(steps=80, loss=1.0),  # each of four tokens from two others, of noise; chance is 1.10
+    "poms_mae": Expected(steps=80, loss=1.0),
+    "duin_align": Expected(smallest_batch=2),  # a trial alone has nothing to be compared with
     "unet/samples": Expected(steps=100, lr=3e-2, loss=0.6),  # 1,600 labels of noise, four channels; chance is 1.04
 }
 
@@ -85,25 +93,40 @@ def make_label(kind: str, signal: Tensor) -> Tensor:
     classes = torch.arange(len(signal)) % OUTPUTS
     if kind == "multilabel":
         return F.one_hot(classes, OUTPUTS).float()
+    if kind == "signal":
+        return signal
+    if kind == "tokens":
+        return (classes[:, None] + torch.arange(signal.shape[2] // TOKEN)) % OUTPUTS
     if kind == "samples":
         return (F.avg_pool1d(signal[:, :2], 9, stride=1, padding=4) > 0).sum(dim=1)
     return classes
 
 
-def output_shape(kind: str, size: int, samples: int) -> tuple[int, ...]:
+def output_shape(name: str, kind: str, size: int, samples: int) -> tuple[int, ...]:
+    tokens = samples // TOKEN
     return {
         "classes": (size, OUTPUTS),
         "multilabel": (size, OUTPUTS),
         "samples": (size, OUTPUTS, samples),
+        "signal": (size, len(signal_spec(name).channels), samples),
+        "tokens": (size, tokens, VOCABULARIES.get(name, OUTPUTS)),
+        "embedding": (size, 32 * tokens),
     }[kind]
 
 
 def predict(model: BaseModel, batch: Batch) -> Tensor:
-    """The model on the fields of the batch that it asks for."""
-    return model(*(batch.field(name) for name in model.inputs))
+    """The model on the fields of the batch that it asks for; several outputs side by side."""
+    output = model(*(batch.field(name) for name in model.inputs))
+    return torch.cat(tuple(output.values()), dim=-1) if isinstance(output, dict) else output
 
 
 def loss(kind: str, output: Tensor, label: Tensor) -> Tensor:
     if kind == "multilabel":
         return F.binary_cross_entropy_with_logits(output, label.to(output.dtype))
+    if kind == "signal":
+        return F.mse_loss(output, label.to(output.dtype))
+    if kind == "tokens":
+        return F.cross_entropy(output.flatten(0, 1), label.flatten())
+    if kind == "embedding":  # of unit length: equal for equal labels, at right angles else
+        return F.mse_loss(output @ output.T, (label[:, None] == label).to(output.dtype))
     return F.cross_entropy(output, label)

@@ -70,6 +70,9 @@ class DuinMae(DuinBackbone):
         super().init_weights()
         nn.init.trunc_normal_(self.mask_emb, std=STD)
 
+    def backbone(self) -> list[nn.Module]:
+        return [*super().backbone(), nn.ParameterList([self.mask_emb])]
+
     @property
     def head(self) -> nn.Module:
         return self.cls_block

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from src.errors import UserError
-from tests.models.duin.small import make
+from src.models.duin.align import DuinAlign
+from src.models.duin.classifier import DuinClassifier
+from src.models.duin.config import QuantizerConfig
+from src.models.duin.llm import DuinLlm
+from src.models.duin.mae import DuinMae
+from src.models.duin.vqvae import DuinVqvae
+from tests.models.duin.small import EVERY, make, make_model
 
 
 def test_a_wrapped_checkpoint_gives_its_backbone_and_nothing_else():
@@ -50,3 +56,27 @@ def test_a_deeper_encoder_is_refused():
 def test_foreign_files_are_refused():
     with pytest.raises(UserError, match="it holds conv1"):
         make().load_original({"conv1.weight": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("model_class", EVERY)
+def test_every_network_takes_a_complete_state_dict_of_its_own(model_class):
+    source, target = make_model(model_class, seed=1).eval(), make_model(model_class, seed=2).eval()
+    report = target.load_complete({f"module.{key}": value for key, value in source.state_dict().items()})
+    assert not report.missing
+    assert all(torch.equal(value, source.state_dict()[key]) for key, value in target.state_dict().items())
+
+
+@pytest.mark.parametrize("model_class", [DuinVqvae, DuinMae, DuinClassifier, DuinLlm, DuinAlign])
+@pytest.mark.parametrize("source_class", [DuinVqvae, DuinMae])
+def test_every_network_takes_the_backbone_of_a_pretrained_one(model_class, source_class):
+    source, target = make_model(source_class, seed=1), make_model(model_class, seed=2)
+    report = target.load_original(source.state_dict())
+    signal, subject = torch.randn(2, 5, 120), torch.zeros(2, dtype=torch.int64)
+    assert torch.equal(source.eval().encode(signal, subject), target.eval().encode(signal, subject))
+    takes_codes = model_class is source_class is DuinVqvae
+    assert ("vq_block.codex.embeddings" in report.loaded) == takes_codes
+
+
+def test_the_state_of_a_warm_up_and_of_restarts_is_left_where_it_has_no_place():
+    source = make_model(DuinVqvae, quantizer=QuantizerConfig(12, 8, restart_after=2, warmup_steps=3))
+    assert set(make_model(DuinVqvae).load_complete(source.state_dict()).ignored) == {"vq_block.idle", "vq_block.steps"}
