@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.models.layers.dropout import Dropout, dropout
 from src.models.layers.positions import RotaryEmbedding
 
 
@@ -61,7 +62,7 @@ class ScaledDotProduct(nn.Module):
         scores = q @ k.transpose(-2, -1)
         scores = scores if previous is None else scores + previous
         scores = scores if keep is None else scores.masked_fill(~keep, float("-inf"))
-        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        weights = dropout(scores.softmax(-1), self.dropout, self.training)
         return Attended(weights @ v, weights, scores)
 
 
@@ -80,7 +81,7 @@ class MultiHeadAttention(nn.Module):
         self.norm_q = nn.LayerNorm(d_head)
         self.norm_k = nn.LayerNorm(d_head)
         self.attention = ScaledDotProduct(d_head, attn_dropout)
-        self.proj = nn.Sequential(nn.Linear(n_heads * d_head, d_model), nn.Dropout(proj_dropout))
+        self.proj = nn.Sequential(nn.Linear(n_heads * d_head, d_model), Dropout(proj_dropout))
 
     def forward(self, tokens: Tensor, keep: Tensor | None = None, previous: Tensor | None = None,
                 need_scores: bool = False) -> Attended:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import Any, cast
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.layers.init import init_linears
@@ -74,6 +76,7 @@ class SignalHead(nn.Module):
                   for a, b in zip((n_filters[-1], *d_hidden), d_hidden)]
         last = nn.Sequential(nn.Linear((n_filters[-1], *d_hidden)[-1], d_output))
         self.rgs_head = nn.Sequential(*split, *deconvolutions, *hidden, last)
+        self.pairs = _pairs(kernel_sizes, n_strides, dilation_rates, len(split))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -84,7 +87,27 @@ class SignalHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, d_output, N * steps * product of strides)."""
-        return self.rgs_head(tokens).transpose(1, 2)
+        features = tokens
+        for i, part in enumerate(self.rgs_head):
+            if i in self.pairs:
+                features = in_one(self._convolution(i), self._convolution(i + 1), features)
+            elif i - 1 not in self.pairs:
+                features = part(features)
+        return features.transpose(1, 2)
+
+    def _convolution(self, i: int) -> Deconvolution:
+        return cast(Any, self.rgs_head)[i][0][0]
+
+
+def _pairs(kernels: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...],
+           before: int) -> tuple[int, ...]:
+    """Where a convolution and the next are run as one: the first one's outputs do not overlap (nothing is cut from
+    them, so that the two are one convolution up to the ends) and are several, which is where that is less work."""
+    pairs: list[int] = []
+    for i, (kernel, stride, dilation) in enumerate(zip(kernels[:-1], strides, dilations), before):
+        if kernel == stride > 1 and dilation == 1 and i - 1 not in pairs:
+            pairs.append(i)
+    return tuple(pairs)
 
 
 class SplitTokens(nn.Module):
@@ -108,3 +131,16 @@ class Deconvolution(nn.ConvTranspose1d):
 
     def forward(self, features: Tensor) -> Tensor:
         return super().forward(features.transpose(1, 2)).transpose(1, 2)
+
+
+def in_one(first: Deconvolution, second: Deconvolution, features: Tensor) -> Tensor:
+    """second(first(features)) by one convolution with their common kernel: (B, N, D) -> (B, strides * N, d_output).
+
+    `first` must have a kernel of its stride. Only its bias depends on the place (less of it reaches the ends): a
+    constant signal that goes through `second` alone.
+    """
+    kernel = F.conv_transpose1d(first.weight, second.weight, stride=second.stride, dilation=second.dilation)
+    stride = first.stride[0] * second.stride[0]
+    signal = F.conv_transpose1d(features.transpose(1, 2), kernel, None, stride, second.padding, second.output_padding)
+    constant = cast(Tensor, first.bias).expand(1, features.shape[1] * first.stride[0], -1)
+    return signal.transpose(1, 2) + second(constant)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from src.models.checks import at_least, probability
 from src.models.layers.attention import Attended, MultiHeadAttention
+from src.models.layers.dropout import Dropout
 from src.models.layers.init import init_linears
 
 
@@ -43,8 +44,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int, dropout: tuple[float, float]):
         super().__init__()
-        self.fc1 = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout[0]))
-        self.fc2 = nn.Sequential(nn.Linear(d_ff, d_model), nn.Dropout(dropout[1]))
+        self.fc1 = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), Dropout(dropout[0]))
+        self.fc2 = nn.Sequential(nn.Linear(d_ff, d_model), Dropout(dropout[1]))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""

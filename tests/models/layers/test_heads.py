@@ -33,3 +33,17 @@ def test_a_token_can_be_split_into_its_steps_first():
 def test_the_signal_is_as_long_as_the_strides_make_it(kernels, strides):
     head = SignalHead(16, (8, 8, 6), kernels, strides, (1, 1, 1), d_output=5)
     assert head(torch.randn(2, 6, 16)).shape == (2, 5, 6 * strides[0] * strides[1] * strides[2])
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_two_convolutions_run_as_one_give_what_they_give_one_by_one(steps):
+    torch.manual_seed(0)
+    head = SignalHead(16, (8, 7, 6, 5), (3, 4, 7, 9), (1, 4, 1, 3), (1, 1, 2, 1), d_output=5, steps=steps)
+    tokens = torch.randn(2, 6, 16)
+    assert head.pairs
+    torch.testing.assert_close(head(tokens), head.rgs_head(tokens).transpose(1, 2))
+    head(tokens).sum().backward()
+    merged = [p.grad.clone() for p in head.parameters()]
+    head.zero_grad()
+    head.rgs_head(tokens).sum().backward()
+    torch.testing.assert_close(merged, [p.grad for p in head.parameters()])
