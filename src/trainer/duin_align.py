@@ -9,6 +9,7 @@ import torch
 from src.errors import UserError
 from src.evaluation.retrieval import retrieve
 from src.trainer.display import say
+from src.trainer.duin_sections import align_sections
 from src.trainer.duin_trainer import DuinTrainer
 
 
@@ -43,3 +44,6 @@ class DuinAlignTrainer(DuinTrainer):
             if self.world.is_main and values:
                 say(f"before    retrieval between subjects {values['retrieval']:.3f}, chance "
                     f"{values['retrieval_chance']:.3f}")
+
+    def report_sections(self, loader: Any) -> list:
+        return [*align_sections(self, loader), *super().report_sections(loader)]

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from src import options, registry
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
+from src.interop.duin_checkpoints import find_params, model_config, read_params
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint
+
+RATE_HZ = 1000.0  # of the original's recordings, which its parameters do not state
 
 
 class FrozenCodes(nn.Module):
@@ -23,6 +26,8 @@ class FrozenCodes(nn.Module):
 
     `used` (K,) counts the codes of a training epoch.
     """
+
+    used: Tensor
 
     def __init__(self, vqvae: Any, name: str, spec: SignalSpec):
         super().__init__()
@@ -57,10 +62,10 @@ class FrozenCodes(nn.Module):
 
 
 def build(name: str, settings: dict[str, Any], spec: SignalSpec) -> FrozenCodes:
-    """The registered VQ-VAE `name` with the hyperparameters `settings`, its weights still to be loaded."""
+    """The registered VQ-VAE `name` with hyperparameters as nested dicts or dotted names, its weights still to come."""
     model_class = registry.load(registry.model_row(name).model)
-    model_config = options.from_dict(model_class.Config, settings, "hyperparameter")
-    return FrozenCodes(model_class.from_spec(model_config, spec, TargetSpec("signal")), name, spec)
+    config = options.from_dict(model_class.Config, settings, "hyperparameter")
+    return FrozenCodes(model_class.from_spec(config, spec, TargetSpec("signal")), name, spec)
 
 
 def from_checkpoint(state: dict[str, Any]) -> FrozenCodes:
@@ -96,11 +101,17 @@ def _ours(path: Path, where: str, name: str) -> FrozenCodes | None:
 
 
 def _original(path: Path, name: str) -> FrozenCodes:
-    from src.interop.duin_checkpoints import read_params
-    from src.models.duin.original import config_of_params
-
-    settings, spec = config_of_params(read_params(path), name)
-    return build(name, settings, spec)
+    params = find_params(path)
+    if params is None:
+        raise UserError(f"{path}: no checkpoint of ours, and no parameter file of the original beside it",
+                        "the original keeps <run>/model/checkpoint-<epoch>.pth and <run>/save/params")
+    found = read_params(params)
+    sizes = [found["model"].get(size) for size in ("n_channels", "seq_len")]
+    if not all(isinstance(size, int) and 0 < size < 1_000_000 for size in sizes):
+        raise UserError(f"{params}: n_channels and seq_len are {sizes[0]} and {sizes[1]}", "two sizes are expected")
+    channels, samples = sizes
+    spec = SignalSpec(tuple(f"channel {number + 1}" for number in range(channels)), RATE_HZ, "", samples)
+    return build(name, model_config(found, name.removeprefix("duin_")), spec)
 
 
 def check_fits(codes: FrozenCodes, spec: SignalSpec, subjects: int) -> None:

@@ -10,6 +10,7 @@ from src.data.signal import Batch
 from src.errors import UserError
 from src.evaluation.summaries import IGNORED, summarize_tokens
 from src.models.duin.llm import token_loss
+from src.trainer.duin_sections import llm_sections
 from src.trainer.duin_trainer import DuinTrainer
 
 FIELDS = ("initials", "finals", "token_mask")
@@ -56,3 +57,6 @@ class DuinLlmTrainer(DuinTrainer):
         values = super().validate_epoch(val_loader)
         right, counted = self.world.sum(*self.hits.tolist())
         return values | {"val_initials_accuracy": right / max(1.0, counted)}
+
+    def report_sections(self, loader: Any) -> list:
+        return [*llm_sections(self, loader), *super().report_sections(loader)]

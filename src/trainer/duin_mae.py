@@ -12,6 +12,7 @@ from torch import nn
 from src.evaluation.codebook import entropy
 from src.evaluation.summaries import summarize_tokens
 from src.trainer.duin_codes import FrozenCodes
+from src.trainer.duin_sections import mae_sections
 from src.trainer.duin_trainer import DuinTrainer, ReplicaSelection
 
 MASK = 7  # stream of the random numbers of evaluation's masks
@@ -64,6 +65,10 @@ class DuinMaeTrainer(ReplicaSelection, DuinTrainer):
         values |= {f"val_{name}": value for name, value in _entropy(counts).items()}
         said, codes = self.found.scores[..., 1], self.found.labels
         return values | self.per_subject("accuracy", (said == codes).mean(1))
+
+    def report_sections(self, loader: Any) -> list:
+        return [*mae_sections(self, loader), *super().report_sections(loader)]
+
 
 
 def mask_noise(index: torch.Tensor, tokens: int) -> torch.Tensor:

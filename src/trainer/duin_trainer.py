@@ -13,6 +13,7 @@ from src.data.signal import Batch
 from src.errors import UserError
 from src.evaluation.predictions import Predictions
 from src.trainer.base_trainer import BaseTrainer
+from src.trainer.duin_sections import channel_sections
 from src.trainer.main_trainer import MainTrainer
 
 
@@ -42,6 +43,9 @@ class DuinTrainer(BaseTrainer):
         self.found = super().predict(loader)  # a stage may watch more of it than the target's metrics
         return self.found
 
+    def report_sections(self, loader: Any) -> list:
+        return channel_sections(self)
+
     def per_subject(self, name: str, values: np.ndarray) -> dict[str, float]:
         """The mean of a value of each found record, for each of several subjects: `val_NAME_SUBJECT`."""
         subject = self.data.dataset.records.subject[self.found.rows]  # type: ignore[union-attr]
@@ -49,7 +53,7 @@ class DuinTrainer(BaseTrainer):
         return {f"val_{name}_{one}": float(values[subject == one].mean()) for one in known} if len(known) > 1 else {}
 
 
-class ReplicaSelection:
+class ReplicaSelection(BaseTrainer):
     """With --replica the best epoch is the original's: of those with the highest validation accuracy (in four decimals)
     the one with the highest test accuracy, which flatters the test. The test part is then evaluated every epoch."""
 
@@ -59,10 +63,10 @@ class ReplicaSelection:
             args.monitor = "selection"
         super().__init__(model, args, *loaders, **more)
 
-    def _validate_subsets(self: Any, loaders: dict[str, Any]) -> dict[str, float]:
-        values = super()._validate_subsets(loaders)  # type: ignore[misc]
+    def _validate_subsets(self, loaders: dict[str, Any]) -> dict[str, float]:
+        values = super()._validate_subsets(loaders)
         if self.args.replica and "accuracy" in values and self.test_loader is not None:
-            tested = super()._validate_subsets({"test": self.test_loader})["accuracy"]  # type: ignore[misc]
+            tested = super()._validate_subsets({"test": self.test_loader})["accuracy"]
             values["test_accuracy"] = tested
             values["selection"] = round(values["accuracy"], 4) + 1e-5 * tested
         return values
@@ -70,6 +74,11 @@ class ReplicaSelection:
 
 class DuinClassifierTrainer(ReplicaSelection, MainTrainer):
     """Word classification. The replica computes the original's losses, the contrastive one with its weight of 0."""
+
+    model: Any
+
+    def report_sections(self, loader: Any) -> list:
+        return channel_sections(self)
 
     def forward_pass(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         if not (self.model.training and self.model.config.replica):

@@ -9,6 +9,7 @@ import torch
 from src.evaluation.codebook import perplexity
 from src.evaluation.summaries import summarize_signal
 from src.trainer.display import say
+from src.trainer.duin_sections import vqvae_sections
 from src.trainer.duin_trainer import DuinTrainer
 
 
@@ -61,6 +62,10 @@ class DuinVqvaeTrainer(DuinTrainer):
             return {name: value for name, value in values.items() if name != "val_loss"}
         counts = torch.tensor(self.world.sum(*self.histogram.tolist()), dtype=torch.float64)
         return values | {f"val_{name}": value for name, value in _use(counts).items()}
+
+    def report_sections(self, loader: Any) -> list:
+        return [*vqvae_sections(self, loader), *super().report_sections(loader)]
+
 
 
 def _use(counts: torch.Tensor) -> dict[str, float]:
