@@ -29,7 +29,7 @@ BELOW = {  # area -> the areas that it may import, beside itself and the base
 # What is imported against the rule, inside one function and for the sake of a person alone.
 LATE = {("config", "data"): "which data set --data_path holds", ("arguments", "flag_list"): "the flags printed"}
 HEAVY = {"scipy", "sklearn", "matplotlib", "wfdb", "jinja2", "wandb", "tensorboard", "pandas", "h5py", "safetensors",
-         "onnx", "onnxruntime"}
+         "onnx", "onnxruntime", "mne", "mne_bids"}
 NO_TORCH = {"arguments", "errors", "registry", "config", "options", "door", "command_line", "flag_rules", "flag_list"}  # and no numpy: `--help` is instant
 
 

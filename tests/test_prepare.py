@@ -8,6 +8,7 @@ import pytest
 import prepare
 import train
 from src.data.open import open_dataset
+from tests.data.continuous_files import write_edf
 
 TINY = ["--dataset_args", "patients=6", "cache_mb=1"]
 
@@ -51,6 +52,16 @@ def test_seeg_is_written_by_name(tmp_path):
     argv = ["simulate", "--dataset", "simulated_seeg", "--output", str(tmp_path / "seeg"), "--limit", "2"]
     assert prepare.main(argv) == 0
     assert list((tmp_path / "seeg").glob("sub-*.npz"))
+
+
+def test_a_long_recording_is_inspected(tmp_path, capsys):
+    pytest.importorskip("edfio")
+    write_edf(tmp_path / "a.edf", seconds=80)
+    assert prepare.main(["inspect", str(tmp_path / "a.edf")]) == 0
+    said = capsys.readouterr().out
+    assert "4 channels, 6000 samples at 100 Hz (60 s) in uV" in said
+    assert "events     stop 10, go 10" in said
+    assert (tmp_path / "a.png").stat().st_size > 1000
 
 
 def test_simulate_overwrites_nothing(tmp_path, capsys):

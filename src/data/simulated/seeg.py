@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from src.data.cache import RecordCache
 from src.data.dataset import BaseDataset, Records
 from src.data.signal import Recording, Sample, SignalSpec, TargetSpec
-from src.data.cache import RecordCache
 from src.data.simulated.checks import check_choice, check_no_path, check_range
 from src.data.simulated.contacts import record_contacts
 from src.data.simulated.lexicon import MAX_WORDS, MOTIFS, draw_lexicon

@@ -70,14 +70,24 @@ def test_without_the_extra_the_command_that_installs_it_is_said(tree, monkeypatc
         open_dataset("bids", tree[0])
 
 
-PRETRAINING = ["--model", "duin_vqvae", "--dataset_args", "task=pretrain"]
-
-
-@pytest.mark.parametrize("flags", [["--model", "duin_cls"], PRETRAINING], ids=["trials", "pretraining"])
-def test_the_tree_trains_and_is_tested(tree, flags, tmp_path, monkeypatch):
+def test_the_three_stages_train_on_the_users_own_recordings(tree, tmp_path, monkeypatch):
     import train
 
     monkeypatch.chdir(tmp_path)
-    words = ["--data_path", str(tree[0]), "--preset", "tiny", "--fast_dev_run", "--device", "cpu",
-             "--no_use_tensorboard", *flags]
-    assert train.main(words) == 0
+
+    def run(name, *more):
+        words = ["--model", name, "--data_path", str(tree[0]), "--preset", "tiny", "--max_steps", "1", "--device"]
+        words += ["cpu", "--no_use_tensorboard", "--experiment_name", name, "--num_workers", "0", *more]
+        assert train.main(words) == 0
+
+    run("duin_vqvae", "--dataset_args", "task=pretrain")
+    run("duin_mae", "--dataset_args", "task=pretrain", "--vqkd_ckpt", "checkpoints/duin_vqvae")
+    run("duin_cls", "--dataset_args", "tmax=2", "split=time", "--pt_ckpt", "checkpoints/duin_mae")
+
+
+def test_one_command_tries_training_and_testing(tree, tmp_path, monkeypatch):
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["--data_path", str(tree[0]), "--preset", "tiny", "--fast_dev_run", "--device", "cpu",
+                       "--no_use_tensorboard", "--model", "cnn"]) == 0
