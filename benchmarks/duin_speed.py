@@ -122,7 +122,8 @@ def _parse(mode: str) -> tuple[str, bool]:
     parts = mode.split("+")
     precision = parts[0] if parts[0] in FORMATS else "fp32"
     if unknown := set(parts) - {*FORMATS, "compiled"}:
-        raise UserError(f"unknown mode {', '.join(sorted(unknown))}", f"use {', '.join(FORMATS)}, compiled or a '+' of both")
+        raise UserError(f"unknown mode {', '.join(sorted(unknown))}",
+                        f"use {', '.join(FORMATS)}, compiled, or one of the formats, a + and compiled")
     return precision, "compiled" in parts
 
 
@@ -146,7 +147,8 @@ def compare(stage: str, args: argparse.Namespace, threads: int) -> None:
     device = torch.device(args.device)
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    signal, label = torch.randn(batch, CHANNELS, samples, device=device), torch.randint(CLASSES, (batch,), device=device)
+    signal = torch.randn(batch, CHANNELS, samples, device=device)
+    label = torch.randint(CLASSES, (batch,), device=device)
     contenders = [ours(stage, mode, signal, label) for mode in args.modes]
     if args.upstream:
         train, evaluate = original(stage, args.upstream, signal, label, WEIGHT_DECAY[stage])

@@ -166,5 +166,30 @@ class PatchTokenizer(nn.Module):
 
         Rows of an image need no copy to (B * N, C, seg_len), and channels_last is the order that the tokens want.
         """
+        if self._folding_pays(signal):
+            matrix, offset = self.affine()
+            return F.linear(signal.unflatten(2, (-1, self.seg_len)).transpose(1, 2).flatten(2), matrix, offset)
         image = signal.unflatten(2, (-1, self.seg_len)).contiguous(memory_format=torch.channels_last)  # (B, C, N, P)
-        return self.conv_blocks(image).permute(0, 2, 3, 1).flatten(2)
+        return self._features(image).flatten(2)
+
+    def _features(self, image: Tensor) -> Tensor:
+        """(B, C, N, P) -> (B, N, steps, filters)."""
+        return self.conv_blocks(image).permute(0, 2, 3, 1)
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """What evaluation does to a segment, as one matrix (D, C * P) and an offset (D,).
+
+        Row i is the gradient of feature i, the same wherever it is taken. It is computed anew at each call, so that it
+        is right whatever changed the weights.
+        """
+        weight = next(self.parameters())
+        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(weight.device.type, enabled=False):
+            probe = weight.new_zeros(self.width, weight.shape[1], 1, self.seg_len).requires_grad_()
+            features = self._features(probe).flatten(1)  # (D, D): one segment per row of the matrix
+            matrix, = torch.autograd.grad(features.diagonal().sum(), probe)
+        return matrix.flatten(1), features[0].detach()
+
+    def _folding_pays(self, signal: Tensor) -> bool:
+        """In evaluation without gradients, where there are many more segments than rows of the matrix."""
+        return not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or
+                    torch.jit.is_tracing()) and len(signal) * self.length(signal.shape[2]) >= 4 * self.width

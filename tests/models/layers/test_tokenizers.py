@@ -46,6 +46,30 @@ def test_in_evaluation_it_is_affine():
     torch.testing.assert_close(tokenizer((a + b) / 2), (tokenizer(a) + tokenizer(b)) / 2)
 
 
+@pytest.mark.parametrize("options", [{}, {"kernel_sizes": (5, 4), "pool_sizes": (2, 1)}, {"dilation_rates": (1, 2)}])
+def test_a_large_batch_goes_through_one_matrix_with_the_same_result(options):
+    tokenizer = make(**options)
+    with torch.no_grad():
+        for tensor in tokenizer.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.add_(torch.rand_like(tensor))
+    signal = torch.randn(8 * tokenizer.width, 3, 40)
+    exact = tokenizer(signal)
+    for without_gradients in (torch.no_grad, torch.inference_mode):
+        with without_gradients():
+            assert tokenizer._folding_pays(signal)
+            torch.testing.assert_close(tokenizer(signal), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_the_matrix_follows_the_weights():
+    tokenizer, signal = make(), torch.randn(100, 3, 40)
+    with torch.no_grad():
+        before = tokenizer(signal)
+        next(tokenizer.parameters()).data.mul_(2)  # behind autograd's back
+        assert not torch.allclose(tokenizer(signal), before)
+        torch.testing.assert_close(tokenizer(signal)[:1], tokenizer(signal[:1]))
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @settings(max_examples=30, deadline=None)
 @given(seg_len=st.integers(5, 60), stride=st.integers(1, 6), kernel=st.integers(1, 9), dilation=st.integers(1, 3),
