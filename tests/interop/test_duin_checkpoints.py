@@ -1,4 +1,4 @@
-"""Du-IN's checkpoints and parameter files: what the original wrote fits our networks, what we write is the original's."""
+"""Du-IN's checkpoints and parameter files: the original's fit our networks, ours are the original's."""
 
 from __future__ import annotations
 
