@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import arguments
 from src import config, registry
 from src.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse(*argv):
@@ -166,6 +171,56 @@ def test_a_choice_on_the_command_line_drops_what_the_file_said_of_another(tmp_pa
 
 def test_a_file_may_carry_defaults_of_flags_that_have_no_effect_beside_its_others(tmp_path):
     assert parse("--config", write(tmp_path / "f.json", {"optimizer": "adamw", "momentum": 0.9})).optimizer == "adamw"
+
+
+# ------------------------------------------------------------------------------------------ key=value words
+def test_key_value_words_are_merged_by_key_over_recipe_file_and_command_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.MODELS, "cnn", replace(
+        registry.MODELS["cnn"], recipe={"model_args": ["width=1", "kernel=1"]},
+        recipes={"simulated_ecg": {"model_args": ["kernel=2", "dropout=0.2"], "dataset_args": ["a=1"]}}))
+    file = write(tmp_path / "f.json", {"model_args": ["dropout=0.3", "depth=3"], "dataset_args": ["b=2"]})
+    args = parse("--config", file, "--model_args", "depth=4", "--model_args", "width=5", "last=6")
+    assert args.model_args == ["width=5", "kernel=2", "dropout=0.3", "depth=4", "last=6"]
+    assert args.dataset_args == ["a=1", "b=2"]
+    assert (args.sources["model_args"], args.sources["dataset_args"]) == ("command line", "file")
+
+
+def test_a_flag_of_several_values_that_have_no_keys_is_replaced(tmp_path):
+    file = write(tmp_path / "f.json", {"augmentation": ["noise=0.1"]})
+    assert parse("--config", file, "--augmentation", "flip=0.5").augmentation == ["flip=0.5"]
+
+
+def test_an_alias_is_its_flag_in_both_places(tmp_path):
+    assert parse("--pt_ckpt", "x").init_from == "x"
+    assert parse("--pt-ckpt=x").init_from == "x"
+    assert parse("--config", write(tmp_path / "f.json", {"pt_ckpt": "x"})).init_from == "x"
+    assert "--init_from: a resumed run has its weights" in refused("--pt_ckpt", "x", "--resume")
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (["--loss", "mse"], "--loss mse: has no effect on --model duin_vqvae: it is trained without labels"),
+    (["--class_weights"], "--class_weights True: has no effect on --model duin_vqvae"),
+    (["--control", "permute_labels"], "--control permute_labels: has no effect on --model duin_vqvae"),
+    (["--vqkd_ckpt", "x"], "--vqkd_ckpt x: holds only with --model duin_mae or poms_mae; here it is duin_vqvae"),
+])
+def test_flags_without_effect_on_a_model_are_refused(argv, message):
+    assert message in refused("--model", "duin_vqvae", *argv)
+    parse("--model", "duin_vqvae", "--control", "noise")
+
+
+def test_a_file_for_another_model_gives_way_to_the_model_of_the_command_line(tmp_path):
+    file = write(tmp_path / "f.json", {"model": "duin_mae", "vqkd_ckpt": "x"})
+    assert parse("--config", file).vqkd_ckpt == "x"
+    assert parse("--config", file, "--model", "cnn").vqkd_ckpt is None
+
+
+def test_the_data_set_of_a_folder_is_recognised_without_torch(tmp_path):
+    (tmp_path / "x.npz").touch()
+    code = ("import sys\nfrom src import config\n"
+            f"assert config.parse('train', ['--data_path', {str(tmp_path)!r}]).dataset == 'arrays'\n"
+            "assert 'torch' not in sys.modules\n")
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
 
 
 # --------------------------------------------------------------------------------- settings of other scripts

@@ -1,4 +1,4 @@
-"""Which data set a folder or file is, from the names of its files. Imports no torch."""
+"""Which data set a folder or file is, from the names of its files. Imports no torch: the command line asks it."""
 
 from __future__ import annotations
 

@@ -54,3 +54,9 @@ def test_data_are_brought_to_what_a_trained_model_expects(arrays):
     assert np.allclose(data.read(0)[0].signal[:, 15], 1e-3, rtol=0.02)
     with pytest.raises(UserError, match="has no channel V1"):
         open_dataset(None, arrays, spec=SignalSpec(("V1",), 100.0, "mV", 30))
+
+
+def test_a_wfdb_file_in_place_of_its_folder_is_called_a_file(tmp_path):
+    (tmp_path / "r.hea").touch()
+    with pytest.raises(UserError, match="a file; a folder of WFDB records with a labels.csv is expected"):
+        open_dataset("wfdb", tmp_path / "r.hea")
