@@ -36,5 +36,5 @@ def test_the_replica_leaves_out_what_the_recipe_adds_for_simulated_data(tmp_path
 
 
 def test_models_without_an_original_refuse_it():
-    with pytest.raises(UserError, match="--replica True: holds only with --model .*duin_cls.*; here it is cnn"):
+    with pytest.raises(UserError, match=r"--replica True: holds only with --model .*duin_cls.*; here it is cnn"):
         config.parse("train", ["--replica"])
