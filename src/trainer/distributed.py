@@ -72,7 +72,7 @@ def join(device: str | None = None) -> World:
         return _joined
     on_gpu = torch.cuda.is_available() and (device or "cuda").startswith("cuda")
     if not dist.is_initialized():
-        os.environ.setdefault("TORCH_NCCL_TRACE_BUFFER_SIZE", "2000")  # a hang then names the collective
+        os.environ.setdefault("TORCH_FR_BUFFER_SIZE", "2000")  # a hang then names the collective
         if on_gpu:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
