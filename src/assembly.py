@@ -83,8 +83,11 @@ def _check_split_ratio(args: Any, dataset: BaseDataset) -> None:
 
 def open_data(args: Any) -> BaseDataset:
     """The data set that the flags name, of the subjects that they name."""
-    return open_dataset(args.dataset, args.data_path, key_values(args.dataset_args), args.on_bad_record,
-                        subjects=args.subjs, places=args.subj_idxs)
+    recipe = [word for word in registry.recipe_words(args.model, args.dataset, "dataset_args")
+              if word in args.dataset_args]
+    typed = [word for word in args.dataset_args if word not in recipe]
+    return open_dataset(args.dataset, args.data_path, key_values(typed), args.on_bad_record, subjects=args.subjs,
+                        places=args.subj_idxs, recipe=key_values(recipe))
 
 
 def split_file(where: str) -> Path:

@@ -18,12 +18,14 @@ from src.registry import dataset_row, load
 
 def open_dataset(name: str | None, data_path: str | Path | None, dataset_args: dict[str, Any] | None = None,
                  on_bad_record: str = "skip", spec: SignalSpec | None = None, target: TargetSpec | None = None,
-                 subjects: Sequence[str] | None = None, places: Sequence[int] | None = None) -> BaseDataset:
+                 subjects: Sequence[str] | None = None, places: Sequence[int] | None = None,
+                 recipe: dict[str, Any] | None = None) -> BaseDataset:
     """The data set `name`, or what `data_path` is recognised as.
 
     `spec` and `target` are those of a trained model: data from files are then brought to its rate, unit, channels,
-    window and classes as far as physics allows. `subjects` are the only ones to use, `places` their numbers. Raises
-    UserError for unknown names, options and subjects, and for missing data.
+    window and classes as far as physics allows. `subjects` are the only ones to use, `places` their numbers. What the
+    `recipe` of a model says counts less than they. Raises UserError for unknown names, options and subjects, and for
+    missing data.
     """
     if name is None and data_path is None:
         raise UserError("no data: neither --dataset nor --data_path is given")
@@ -35,7 +37,8 @@ def open_dataset(name: str | None, data_path: str | Path | None, dataset_args: d
     options = {field.name for field in fields(dataset_class.Config)}
     given = {**_of_model(spec, target), "on_bad_record": on_bad_record,
              **(dataset_class.options_for(subjects) if chosen(subjects) else {})}
-    values = {**{key: value for key, value in given.items() if key in options}, **(dataset_args or {})}
+    known = {key: value for key, value in given.items() if key in options}
+    values = {**(recipe or {}), **known, **(dataset_args or {})}
     dataset = dataset_class(build(dataset_class.Config, values, "data set option"), data_path)
     return choose_subjects(dataset, subjects, places)
 

@@ -39,9 +39,6 @@ class SomeSubjects(BaseDataset):
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         return self.inner.read(int(self._rows[row]), rng)
 
-    def channels_of(self, subject: str) -> tuple[str, ...]:
-        return self.inner.channels_of(subject)
-
     def content_hash(self, row: int) -> str | None:
         return self.inner.content_hash(int(self._rows[row]))
 

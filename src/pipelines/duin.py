@@ -18,7 +18,6 @@ from typing import Any
 import arguments
 from src import assembly, config, options, registry
 from src.data.run_data import SPLITS
-from src.data.subjects import chosen
 from src.errors import OK, UserError
 from src.evaluation.console import line, results_console
 from src.pipelines import stages
@@ -87,15 +86,11 @@ def _plan(args: argparse.Namespace, given: dict[str, Any], root: Path) -> Plan:
 
 def _groups(plan: Plan) -> list[Group]:
     args = plan.args
-    subjects = sorted(chosen(args.subjs) or assembly.open_data(args).subjects)
-    picked = range(len(subjects)) if args.subj_idxs is None else args.subj_idxs
-    if max(picked) >= len(subjects):
-        raise UserError(f"--subj_idxs {max(picked)}: there are {len(subjects)} subjects, numbered from 0",
-                        f"in order: {' '.join(subjects)}")
+    _, subjects, picked = stages.subjects_of(args)
     if is_joint(args):
         places = None if args.subj_idxs is None else tuple(picked)
         return [Group(JOINT if len(subjects) > 1 else subjects[0], tuple(subjects), places)]
-    return [Group(subjects[place] or "data", (subjects[place],)) for place in picked]
+    return [Group(subjects[place] or "data", tuple(filter(None, [subjects[place]]))) for place in picked]
 
 
 def is_joint(args: argparse.Namespace) -> bool:
@@ -110,7 +105,7 @@ def stages_of(plan: Plan, group: Group) -> Iterator[tuple[Stage, str, int]]:
     folders of those before it, so each is to be run before the next is asked for."""
     place, first = plan.root / group.name, plan.seeds[0]
     unlabelled = {"seed": first, "subjs": group.subjects, "pretrain_on_all": plan.args.pretrain_on_all or None,
-                  "layout": plan.args.layout, **_pretraining_data(plan)}
+                  "layout": plan.args.layout}
     vqvae = _stage(plan, VQVAE, VQVAE, place, unlabelled)
     yield vqvae, "", first
     mae = _stage(plan, MAE, MAE, place, {**unlabelled, "vqkd_ckpt": str(vqvae.folder)})
@@ -123,23 +118,23 @@ def stages_of(plan: Plan, group: Group) -> Iterator[tuple[Stage, str, int]]:
 
 
 def _stage(plan: Plan, stage: str, name: str, place: Path, flags: dict[str, Any]) -> Stage:
-    model = plan.models[stage]
-    common = stages.hand_on(plan.given, model)
-    common |= {"model": model, "model_args": plan.model_args[stage]} if plan.model_args[stage] else {"model": model}
-    labelled = not registry.model_row(model).own_target
-    splits = place / (SPLITS if labelled or not _has_own_records(plan) else f"pretraining-{SPLITS}")
-    both = stages.merged(stages.merged(common, {**flags, "splits": str(splits)}), plan.overrides[stage])
+    common = stages.hand_on(plan.given, plan.models[stage])
+    common |= {"model": plan.models[stage], "model_args": plan.model_args[stage]}
+    splits = place / (f"pretraining-{SPLITS}" if stage != CLS and "task" in _data_options(plan) else SPLITS)
+    both = stages.merged({"dataset_args": _data_args(plan, stage)}, stages.merged(common, flags))
+    both = stages.merged({**both, "splits": str(splits)}, plan.overrides[stage])
     return Stage(name, place, {key: value for key, value in both.items() if value not in (None, [], ())})
 
 
-def _has_own_records(plan: Plan) -> bool:
-    """Whether the data set has unlabelled recordings of its own."""
-    dataset = registry.load(registry.dataset_row(plan.args.dataset).dataset)
-    return "task" in options.leaves(dataset.Config)
+def _data_options(plan: Plan) -> dict[str, Any]:
+    return options.leaves(registry.load(registry.dataset_row(plan.args.dataset).dataset).Config)
 
 
-def _pretraining_data(plan: Plan) -> dict[str, Any]:
-    return {"dataset_args": ["task=pretrain"]} if _has_own_records(plan) else {}
+def _data_args(plan: Plan, stage: str) -> list[str]:
+    """Unlabelled recordings for pretraining, where the data set has a task of that name; parts by the first seed."""
+    known, found = _data_options(plan), []
+    found += ["task=pretrain"] if stage != CLS and "task" in known else []
+    return found + ([f"split_seed={plan.seeds[0]}"] if "split_seed" in known else [])
 
 
 def _classified(group: Group) -> dict[str, Any]:
@@ -157,6 +152,9 @@ def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
     say(f"pipeline  {len(every)} stages for {len(plan.groups)} model(s) in {plan.root}")
     scores: list[Score] = []
     for group in plan.groups:
+        if world.is_main:
+            _draw_splits(plan, group)
+        world.barrier()
         for stage, weights, seed in stages_of(plan, group):
             trainer = stages.bring_to_end(stage, train_one)
             if weights:
@@ -166,6 +164,13 @@ def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
     if world.is_main:
         _present(_table(scores), plan)
     return OK
+
+
+def _draw_splits(plan: Plan, group: Group) -> None:
+    """Of the words and, where pretraining has records of its own, of those; once for all stages."""
+    all_words = Group(group.name, group.subjects)  # also those that are not classified: pretraining may see them
+    words = stages.draw_split(next(stage for stage, weights, _ in stages_of(plan, all_words) if weights))
+    stages.draw_split(next(stages_of(plan, group))[0], words)
 
 
 def _scores(found: dict[str, dict[str, float]], weights: str, seed: int) -> list[Score]:

@@ -23,9 +23,7 @@ import arguments
 from src import assembly, config, registry
 from src.data.dataset import Records
 from src.data.run_data import SPLITS, limited, prepare
-from src.data.signal import SignalSpec
 from src.data.splits import save_splits
-from src.data.subjects import chosen
 from src.errors import OK, UserError
 from src.evaluation.console import line, results_console
 from src.evaluation.style import BLUE, INK, ORANGE, house_style, new_figure, save_png
@@ -77,8 +75,7 @@ def run(args: argparse.Namespace, argv: list[str], train_one: Callable[[Any], An
 
 
 def _plan(args: argparse.Namespace, given: dict[str, Any], root: Path) -> Plan:
-    dataset = assembly.open_data(args)
-    subjects = sorted(chosen(args.subjs) or dataset.subjects)
+    dataset, subjects, picked = stages.subjects_of(args)
     if len(subjects) < 2:
         raise UserError(f"--protocol {args.protocol}: needs two subjects and more, found {len(subjects)}",
                         "name them with --subjs 001 002 003")
@@ -87,10 +84,6 @@ def _plan(args: argparse.Namespace, given: dict[str, Any], root: Path) -> Plan:
                         f"{dataset.target.kind}", "a data set with one class per record")
     if not hasattr(registry.load(registry.model_row(args.model).model), "encode"):
         raise UserError(f"--model {args.model}: has no layer of its own for each subject", "duin_cls, or poms_cls")
-    picked = range(len(subjects)) if args.subj_idxs is None else args.subj_idxs
-    if max(picked) >= len(subjects):
-        raise UserError(f"--subj_idxs {max(picked)}: there are {len(subjects)} subjects, numbered from 0",
-                        f"in order: {' '.join(subjects)}")
     overrides = stages.stage_flags(args.stage_args, (OTHERS, FIT, SCRATCH))
     return Plan(args, given, root, subjects, [subjects[place] for place in picked], overrides)
 
@@ -159,31 +152,30 @@ def _draw(plan: Plan, fit: Stage, subject: str, seed: int) -> None:
         save_splits(_split_of(place, shots, seed), records, parts)
 
 
-def _write_start(fit: Stage, others: Path, path: Path) -> bool:
+def _write_start(fit: Stage, others: Stage, path: Path) -> bool:
     """What the new subject's network starts from; returns whether its channels bear the names of the others'."""
     args = fit.settings()
-    dataset = assembly.open_data(args)
-    state = checkpoint.read(checkpoint.find_weights(others))
-    spec = SignalSpec.from_dict(state["signal_spec"])
-    same = spec.channels == dataset.spec.channels
-    if tuple(state["target_spec"]["names"]) != dataset.target.names:
+    dataset, theirs = assembly.open_data(args), assembly.open_data(others.settings())
+    own = dataset.channels_of(args.subjs[0])
+    same = all(theirs.channels_of(name) == own for name in theirs.subjects)
+    if theirs.target.names != dataset.target.names:
         raise UserError(f"subject {args.subjs[0]} and the others have not the same words", "choose the words in common")
     model = assembly.build_model(args, dataset.spec, dataset.target)
     model.init_weights()
-    weights = for_new_subject(model.state_dict(), read_state_dict(checkpoint.find_weights(others)), same)
+    weights = for_new_subject(model.state_dict(), read_state_dict(checkpoint.find_weights(others.folder)), same)
     torch.save(weights, path.with_name(path.name + ".tmp"))
     path.with_name(path.name + ".tmp").replace(path)
     return same
 
 
-def _without_shots(fit: Stage, others: Path, start: Path) -> dict[str, dict[str, float]]:
+def _without_shots(fit: Stage, others: Stage, start: Path) -> dict[str, dict[str, float]]:
     """Scores of the others' network, their mean layer and their normaliser on the new subject; kept as a stage's."""
     folder = fit.place / fit.name
     known = stages.read_scores(folder)
     if known:
         return known
     args = fit.settings()
-    state = checkpoint.read(checkpoint.find_weights(others))
+    state = checkpoint.read(checkpoint.find_weights(others.folder))
     data = prepare(assembly.open_data(args), args, splits=Path(args.splits), normalizer=state["normalizer"])
     model = assembly.build_model(args, data.spec, data.target)
     assembly.init_from(model, str(start))
@@ -219,8 +211,11 @@ def _one(plan: Plan, subject: str, seed: int, train_one: Callable[[Any], Any]) -
     others, same = None, True
     for stage, kind, shots in stages_of(plan, subject, seed):
         if kind == OTHERS:
+            if world.is_main:
+                stages.draw_split(stage)
+            world.barrier()
             stages.bring_to_end(stage, train_one)
-            others = stage.folder
+            others = stage
             continue
         assert others is not None
         if kind == FIT and shots == plan.shots[0]:

@@ -18,9 +18,11 @@ import numpy as np
 
 import arguments
 from src import assembly, config, options, registry
+from src.data.dataset import BaseDataset, Records
 from src.data.run_data import choose_parts
 from src.data.signal import TargetSpec
-from src.data.splits import save_splits
+from src.data.splits import load_splits, save_splits
+from src.data.subjects import chosen
 from src.errors import UserError, did_you_mean
 from src.evaluation import metrics
 from src.trainer import distributed, run_folder, tracking
@@ -84,8 +86,6 @@ def bring_to_end(stage: Stage, train_one: Callable[[Any], Any]) -> Any:
     world = distributed.join(args.device)
     if world.is_main:
         say(f"\n=== {stage.place / stage.name}: {state(stage)}")
-        _draw_split(args)
-    world.barrier()
     folder, finished = world.from_main(stage.find() if world.is_main else None)
     if folder is not None:
         _refuse_another(folder, args)
@@ -100,13 +100,26 @@ def state(stage: Stage) -> str:
     return "finished" if finished else "goes on" if folder else "to do"
 
 
-def _draw_split(args: argparse.Namespace) -> None:
-    """The file that --splits names, where it is not there yet: the stages that share it take it from here on."""
+def draw_split(stage: Stage, of_words: Path | None = None) -> Path:
+    """The file that the stage's --splits names; drawn now where it is not there yet. The stages that share it take it
+    from here on. Where the records are those of `of_words`, the split is that one: no stage sees the test part of
+    another. The main rank calls it."""
+    args = stage.settings()
     path = Path(args.splits)
     if not path.exists():
         dataset = assembly.open_data(args)
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_splits(path, dataset.records, choose_parts(dataset, args))
+        save_splits(path, dataset.records, _shared(dataset.records, of_words) or choose_parts(dataset, args))
+    return path
+
+
+def _shared(records: Records, of_words: Path | None) -> dict[str, np.ndarray] | None:
+    """The rows of each part of another split, where it is one of these records."""
+    if of_words is None:
+        return None
+    known = set(records.record.tolist())
+    names = [name for part in json.loads(of_words.read_text(encoding="utf8")).values() for name in part]
+    return load_splits(of_words, records) if known.issuperset(names) else None
 
 
 def _refuse_another(folder: Path, args: argparse.Namespace) -> None:
@@ -190,6 +203,18 @@ def hand_on(given: dict[str, Any], model: str) -> dict[str, Any]:
 def short(args: argparse.Namespace) -> dict[str, Any]:
     """What --fast_dev_run makes of every stage."""
     return {name: getattr(args, name) for name in arguments.IMPLIED["fast_dev_run"] if getattr(args, name) is not None}
+
+
+def subjects_of(args: argparse.Namespace) -> tuple[BaseDataset, list[str], Sequence[int]]:
+    """The data, the subjects that --subjs names (sorted, as training numbers them), and the places that --subj_idxs
+    picks among them (all where it is left out)."""
+    dataset = assembly.open_data(argparse.Namespace(**{**vars(args), "subj_idxs": None}))
+    subjects = sorted(chosen(args.subjs) or dataset.subjects)
+    picked = range(len(subjects)) if args.subj_idxs is None else args.subj_idxs
+    if max(picked) >= len(subjects):
+        raise UserError(f"--subj_idxs {max(picked)}: there are {len(subjects)} subjects, numbered from 0",
+                        f"in order: {' '.join(subjects)}")
+    return dataset, subjects, picked
 
 
 def fitting_model_args(models: Sequence[str], words: Sequence[str]) -> dict[str, list[str]]:
