@@ -158,27 +158,31 @@ def compare(stage: str, args: argparse.Namespace, threads: int) -> None:
         for _ in range(3):
             contender.train()
             contender.evaluate()
-    work = flops(ours(stage, "fp32", signal, label).train)
+    counted = ours(stage, "fp32", signal, label)
+    work, idle = flops(counted.train), flops(counted.evaluate)
     for _ in range(args.rounds):
         for contender in (*contenders, *(entry for entry, _ in products.values())):
             contender.measure(device, args.calls)
-    floors = {name: work / (size / _median(entry, "train", 0)) for name, (entry, size) in products.items()}
-    _print(f"{stage}, batch {batch}, {threads} thread{'s' * (threads > 1)}, {work / 1e9:.1f} GFLOP a step", contenders,
-           floors, {name: size / _median(entry, "train", 0) for name, (entry, size) in products.items()})
+    kind = 0 if device.type == "cuda" else 1  # process time, where others use the processor too
+    rates = {name: size / _median(entry, "train", kind) for name, (entry, size) in products.items()}
+    print(f"\n{stage}, batch {batch}, {threads} thread{'s' * (threads > 1)}; of ours {work / 1e9:.1f} GFLOP a step, "
+          f"{idle / 1e9:.1f} an evaluation; "
+          + ", ".join(f"{name} product {rate / 1e9:.0f} GFLOP/s" for name, rate in rates.items()))
+    _print(contenders, {name: (work / rate, idle / rate) for name, rate in rates.items()}, kind)
 
 
-def _print(title: str, contenders: list[Contender], floors: dict[str, float], rates: dict[str, float]) -> None:
-    print(f"\n{title}; {', '.join(f'{name} product {rate / 1e9:.0f} GFLOP/s' for name, rate in rates.items())}")
-    print(f"{'':<22}{'step ms':>9}{'process':>9}{'of floor':>9}  {'ratio (range)':<20}"
-          f"{'eval ms':>9}{'process':>9}  {'ratio (range)':<20}{'GiB':>6}")
+def _print(contenders: list[Contender], floors: dict[str, tuple[float, float]], kind: int) -> None:
+    """Milliseconds by wall and by process time, the floor's share of them, ratios by process time and by wall."""
+    print(f"{'':<22}{'step ms':>9}{'process':>9}{'floor':>7}  {'ratio (range) wall':<24}"
+          f"{'eval ms':>9}{'process':>9}{'floor':>7}  {'ratio (range) wall':<24}{'GiB':>6}")
     for contender in contenders:
-        cells = {part: [f"{1e3 * _median(contender, part, kind):>9.1f}" for kind in (0, 1)] for part in contender.times}
-        ratio = {part: _ratio(contenders[0], contender, part) for part in contender.times}
-        floor = floors.get(contender.precision)
-        share = f"{floor / _median(contender, 'train', 0):>9.0%}" if floor else " " * 9
-        peak = f"{contender.peak_gib:>6.2f}" if contender.peak_gib else ""
-        print(f"{contender.name:<22}{''.join(cells['train'])}{share}  {ratio['train']:<20}"
-              f"{''.join(cells['evaluate'])}  {ratio['evaluate']:<20}{peak}", flush=True)
+        line = f"{contender.name:<22}"
+        for i, part in enumerate(contender.times):
+            line += "".join(f"{1e3 * _median(contender, part, column):>9.1f}" for column in (0, 1))
+            floor = floors.get(contender.precision) if contender.name.startswith("ours") else None
+            line += f"{floor[i] / _median(contender, part, kind):>7.0%}" if floor else f"{'':>7}"
+            line += f"  {_ratio(contenders[0], contender, part):<24}"
+        print(line + (f"{contender.peak_gib:>6.2f}" if contender.peak_gib else ""), flush=True)
 
 
 def _median(contender: Contender, part: str, kind: int) -> float:
@@ -186,9 +190,9 @@ def _median(contender: Contender, part: str, kind: int) -> float:
 
 
 def _ratio(first: Contender, other: Contender, part: str) -> str:
-    """How many times as fast as the first contender, by process time on a CPU that others use too."""
-    turns = sorted(a[1] / b[1] for a, b in zip(first.times[part], other.times[part]))
-    return f"{statistics.median(turns):.2f} ({turns[0]:.2f}-{turns[-1]:.2f})"
+    """How many times as fast as the first contender, turn by turn: median (range) by process time, median by wall."""
+    wall, process = (sorted(a[kind] / b[kind] for a, b in zip(first.times[part], other.times[part])) for kind in (0, 1))
+    return f"{statistics.median(process):.2f} ({process[0]:.2f}-{process[-1]:.2f}) {statistics.median(wall):.2f}"
 
 
 def main() -> None:

@@ -37,8 +37,8 @@ class HeadProjection(nn.Module):
         self.W = nn.Linear(d_model, n_heads * d_head)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) -> (B, H, N, d_head), contiguous: the norm, the products and their gradients then copy nothing."""
-        return self.W(tokens).unflatten(-1, (self.n_heads, -1)).transpose(1, 2).contiguous()
+        """(B, N, D) -> (B, N, H, d_head)."""
+        return self.W(tokens).unflatten(-1, (self.n_heads, -1))
 
 
 class ScaledDotProduct(nn.Module):
@@ -59,6 +59,7 @@ class ScaledDotProduct(nn.Module):
 
     def explicit(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None, previous: Tensor | None) -> Attended:
         """The same, with weights and scores; `previous` scores are added to these."""
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()  # here, once, and not in each product
         scores = q @ k.transpose(-2, -1)
         scores = scores if previous is None else scores + previous
         scores = scores if keep is None else scores.masked_fill(~keep, float("-inf"))
@@ -99,4 +100,5 @@ class MultiHeadAttention(nn.Module):
         # scaling the norm's 2 * d_head numbers is scaling every query
         q = F.layer_norm(self.W_q(tokens), norm.normalized_shape, norm.weight * scale, norm.bias * scale, norm.eps)
         k, v = self.norm_k(self.W_k(tokens)), self.W_v(tokens)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # views: normalised before heads move forward
         return (self.emb_rotary(q), self.emb_rotary(k), v) if self.rotates else (q, k, v)

@@ -44,7 +44,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int, dropout: tuple[float, float]):
         super().__init__()
-        self.fc1 = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), Dropout(dropout[0]))
+        self.fc1 = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(inplace=True), Dropout(dropout[0]))
         self.fc2 = nn.Sequential(nn.Linear(d_ff, d_model), Dropout(dropout[1]))
 
     def forward(self, tokens: Tensor) -> Tensor:
