@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ JOINT = "joint"  # the folder of one model for several subjects
 
 @dataclass(frozen=True)
 class Group:
-    """Subjects that share a model: pretrained on `subjects`, classified for those at `places` (None = all)."""
+    """Pretrained on `subjects`; a model for several is classified for those at `places`, which keep their numbers."""
 
     name: str
     subjects: tuple[str, ...]
@@ -88,8 +88,7 @@ def _groups(plan: Plan) -> list[Group]:
     args = plan.args
     _, subjects, picked = stages.subjects_of(args)
     if is_joint(args):
-        places = None if args.subj_idxs is None else tuple(picked)
-        return [Group(JOINT if len(subjects) > 1 else subjects[0], tuple(subjects), places)]
+        return [Group(JOINT if len(subjects) > 1 else subjects[0], tuple(subjects), tuple(picked))]
     return [Group(subjects[place] or "data", tuple(filter(None, [subjects[place]]))) for place in picked]
 
 
@@ -104,8 +103,8 @@ def stages_of(plan: Plan, group: Group) -> Iterator[tuple[Stage, str, int]]:
     """The stages in order, with the condition and the seed of what is tested ("" for pretraining). A stage takes the
     folders of those before it, so each is to be run before the next is asked for."""
     place, first = plan.root / group.name, plan.seeds[0]
-    unlabelled = {"seed": first, "subjs": group.subjects, "pretrain_on_all": plan.args.pretrain_on_all or None,
-                  "layout": plan.args.layout}
+    unlabelled = {"seed": first, **_chosen(group, range(len(group.subjects))), "layout": plan.args.layout,
+                  "pretrain_on_all": plan.args.pretrain_on_all or None}
     vqvae = _stage(plan, VQVAE, VQVAE, place, unlabelled)
     yield vqvae, "", first
     mae = _stage(plan, MAE, MAE, place, {**unlabelled, "vqkd_ckpt": str(vqvae.folder)})
@@ -113,7 +112,7 @@ def stages_of(plan: Plan, group: Group) -> Iterator[tuple[Stage, str, int]]:
     starts = {SCRATCH: None, VQVAE: str(vqvae.folder), MAE: str(mae.folder)}
     for seed in plan.seeds:
         for weights in WEIGHTS:
-            flags = {"seed": seed, **_classified(group), "init_from": starts[weights]}
+            flags = {"seed": seed, **_chosen(group, group.places or ()), "init_from": starts[weights]}
             yield _stage(plan, CLS, f"{CLS}-{weights}-seed{seed}", place, flags), weights, seed
 
 
@@ -137,10 +136,11 @@ def _data_args(plan: Plan, stage: str) -> list[str]:
     return found + ([f"split_seed={plan.seeds[0]}"] if "split_seed" in known else [])
 
 
-def _classified(group: Group) -> dict[str, Any]:
+def _chosen(group: Group, places: Sequence[int]) -> dict[str, Any]:
+    """The subjects of a stage; of a model for several those at `places`, with their numbers."""
     if group.places is None:
         return {"subjs": group.subjects}
-    return {"subjs": [group.subjects[place] for place in group.places], "subj_idxs": list(group.places)}
+    return {"subjs": [group.subjects[place] for place in places], "subj_idxs": list(places)}
 
 
 # --------------------------------------------------------------------------------------------- running
@@ -168,7 +168,8 @@ def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
 
 def _draw_splits(plan: Plan, group: Group) -> None:
     """Of the words and, where pretraining has records of its own, of those; once for all stages."""
-    all_words = Group(group.name, group.subjects)  # also those that are not classified: pretraining may see them
+    everybody = None if group.places is None else tuple(range(len(group.subjects)))
+    all_words = replace(group, places=everybody)  # those too that are not classified: pretraining may see their words
     words = stages.draw_split(next(stage for stage, weights, _ in stages_of(plan, all_words) if weights))
     stages.draw_split(next(stages_of(plan, group))[0], words)
 
