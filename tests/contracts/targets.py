@@ -34,8 +34,8 @@ class Expected:
 # By model, or by "model/kind" where one kind of target differs.
 EXPECTED: dict[str, Expected] = {
     # Noise of power 1, a code for 100 samples of ten channels; 0.875, the mean of the records, needs no codes.
-    "duin_vqvae": Expected(steps=80, loss=0.8),
-    "poms_vqvae": Expected(loss=0.93),
+    "duin_vqvae": Expected(steps=100, lr=1e-2, loss=0.85),
+    "poms_vqvae": Expected(steps=120, lr=1e-2, loss=0.86),
     "duin_mae": Expected(steps=80, loss=1.0),  # each of four tokens from two others, of noise; chance is 1.10
     "poms_mae": Expected(steps=80, loss=1.0),
     "duin_align": Expected(smallest_batch=2),  # a trial alone has nothing to be compared with
