@@ -45,7 +45,7 @@ class DuinVqvaeTrainer(DuinTrainer):
         if self.model.training:
             return losses, reconstruction
         self.histogram += torch.bincount(quantized.codes.flatten(), minlength=len(self.histogram)).cpu()
-        return losses, summarize_signal(batch.signal, reconstruction, batch.channel_mask)
+        return losses, summarize_signal(self.model.target(batch.signal), reconstruction, batch.channel_mask)
 
     def train_epoch(self, train_loader: Any) -> dict[str, float]:
         if self.feed.place == 0:

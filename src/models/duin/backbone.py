@@ -42,7 +42,7 @@ class DuinBackbone(BaseModel):
         self.seg_len = config.tokenizer.seg_len or choose_segment(samples, rate_hz)
         _check_segment(self.seg_len, samples)
         blocks = convolutions(config.tokenizer, self.seg_len)
-        self.config, self.channels, self.samples = config, channels, samples
+        self.config, self.channels, self.samples, self.rate_hz = config, channels, samples, rate_hz
         self.notes = _notes(config, self.seg_len, blocks, rate_hz)  # for the person who trains: what was chosen
         self.no_gradient = dict(NO_GRADIENT)
         width = self._add_stem(config, blocks)

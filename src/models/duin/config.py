@@ -89,11 +89,15 @@ class ReconstructionConfig:
     n_strides: tuple[int, ...] | None = None
     dilation_rates: tuple[int, ...] | None = None  # None = 1
     d_hidden: tuple[int, ...] = ()  # linear layers behind the convolutions
+    band_hz: tuple[float, float] | None = None  # reconstruct this band of the input alone; None = all, as published
 
     def __post_init__(self) -> None:
         for name in ("n_filters", "kernel_sizes", "n_strides", "dilation_rates", "d_hidden"):
             for value in getattr(self, name) or ():
                 at_least(f"reconstruction.{name}", value)
+        if self.band_hz is not None and not 0 <= self.band_hz[0] < self.band_hz[1]:
+            raise UserError(f"reconstruction.band_hz={self.band_hz}: the band must rise from 0 Hz or more",
+                            "for instance reconstruction.band_hz=2.5,10")
         at_least("the number of reconstruction.n_filters", len(self.n_filters))
 
 

@@ -1,14 +1,29 @@
-"""From a `ReconstructionConfig` to the head that turns tokens into a signal."""
+"""From a `ReconstructionConfig` to the head that turns tokens into a signal, and the band that it is to make."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from src.errors import UserError
 from src.models.duin.config import ReconstructionConfig
 from src.models.layers import tokenizers
 from src.models.layers.heads import SignalHead
+
+
+def band_pass(signal: Tensor, rate_hz: float, low_hz: float, high_hz: float) -> Tensor:
+    """(..., T) -> (..., T) without a shift of phase; edges of about 1 Hz, so that little rings in time."""
+    gain = band_gain(torch.fft.rfftfreq(signal.shape[-1], 1 / rate_hz, device=signal.device), low_hz, high_hz)
+    return torch.fft.irfft(torch.fft.rfft(signal.float()) * gain, n=signal.shape[-1]).to(signal.dtype)
+
+
+def band_gain(hz: Tensor, low_hz: float, high_hz: float) -> Tensor:
+    """(F,) frequencies -> (F,) gains: 1 within the band, half at its edges, and nothing of 0 Hz."""
+    width = 0.25
+    return torch.sigmoid((hz - low_hz) / width) * torch.sigmoid((high_hz - hz) / width) * (hz > 0)
 
 
 class Convolutions(NamedTuple):

@@ -1,7 +1,7 @@
 """Du-IN's first stage: tokens -> codes of a learned codebook -> the signal again.
 
 The time embedding enters twice, before the encoder and before the decoder, as in the original. The error is the mean
-over time and over the channels that the subject has. Source: Zheng et al., Du-IN, NeurIPS 2024, 3.2, and its code.
+over time and over the channels that the subject has. A target of one band is ours. Source: Zheng et al., Du-IN, NeurIPS 2024, 3.2, and its code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from src.models.duin.backbone import DuinBackbone, keyed_stack, quantizer
 from src.models.duin.config import DuinConfig, QuantizerConfig, ReconstructionConfig
-from src.models.duin.reconstruction import signal_head
+from src.models.duin.reconstruction import band_pass, signal_head
 from src.models.layers.quantizers import Quantized
 from src.models.layers.subject import SubjectBlock
 from src.models.layers.transformer import EncoderConfig, TransformerStack
@@ -53,15 +53,23 @@ class DuinVqvae(DuinBackbone):
                ) -> tuple[Tensor, dict[str, Tensor], Quantized]:
         """As `forward` -> reconstruction, the losses rgs and vq (both of weight 1), and the codes.
 
-        rgs is the mean of (x - x')^2 over time and the channels that are there; `kmeans_init_idxs` (K,) replaces the
-        random draw of the codebook's start.
+        rgs is the mean of (x - x')^2 over time and the channels that are there, with x = `target(signal)`;
+        `kmeans_init_idxs` (K,) replaces the random draw of the codebook's start.
         """
         quantized = self.vq_block(self.encode(signal, subject), kmeans_init_idxs)
         present = channel_mask.to(signal.dtype)
         reconstruction = self.reconstruct(quantized.tokens, subject) * present[..., None]
-        errors = (signal - reconstruction).square().mean(2) * present
+        errors = (self.target(signal) - reconstruction).square().mean(2) * present
         rgs = errors.sum() / (present.sum() + 1e-12)
         return reconstruction, {"rgs": rgs, "vq": quantized.loss}, quantized
+
+    def target(self, signal: Tensor) -> Tensor:
+        """(B, C, T) -> what is to be reconstructed of it: all, or the band `reconstruction.band_hz`.
+
+        The error of all of it is dominated by the slow background (1 / f), which the codes then describe.
+        """
+        band = self.config.reconstruction.band_hz
+        return signal if band is None else band_pass(signal, self.rate_hz, *band)
 
     def quantize(self, signal: Tensor, subject: Tensor) -> Quantized:
         """(B, C, T), (B,) or (B, S) -> tokens (B, N, D), commitment (scalar), codes (B, N) int64."""

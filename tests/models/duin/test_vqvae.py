@@ -7,7 +7,7 @@ from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
 from src.models.duin.config import QuantizerConfig, ReconstructionConfig
 from src.models.duin.poms import PomsVqvae
-from src.models.duin.reconstruction import transposed_convolutions
+from src.models.duin.reconstruction import band_pass, transposed_convolutions
 from src.models.duin.vqvae import DuinVqvae
 from tests.models.duin.small import ENCODER, inputs_of, make_model
 
@@ -119,3 +119,22 @@ def test_convolutions_that_cannot_be_are_refused(options, message):
 def test_steps_that_do_not_divide_a_token_are_refused():
     with pytest.raises(UserError, match="do not split tokens"):
         make_model(PomsVqvae, reconstruction=ReconstructionConfig((8, 8, 4), n_strides=(1, 1, 3)))
+
+
+def test_a_band_alone_is_reconstructed_where_one_is_asked_for():
+    model = make_model(DuinVqvae, reconstruction=ReconstructionConfig(band_hz=(40.0, 60.0))).eval()
+    signal, subject, mask = inputs_of(model)
+    found, losses, _ = model.losses(signal, subject, mask)
+    torch.testing.assert_close(losses["rgs"], (model.target(signal) - found).square().mean())
+    assert not torch.allclose(model.target(signal), signal, atol=0.1)
+
+
+def test_the_band_keeps_what_is_within_it_and_loses_what_is_not():
+    seconds = torch.arange(4000) / 1000
+    slow, inside, fast = (torch.sin(2 * torch.pi * hz * seconds) for hz in (1.0, 6.0, 30.0))
+    torch.testing.assert_close(band_pass(3 + slow + inside + fast, 1000.0, 2.5, 10.0), inside, atol=0.01, rtol=0)
+
+
+def test_a_band_that_does_not_rise_is_refused():
+    with pytest.raises(UserError, match="band_hz"):
+        ReconstructionConfig(band_hz=(10.0, 2.5))
