@@ -10,6 +10,7 @@ perhaps `data_n`), `info` a pickled record with `ch_names`; ours also say the `u
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,8 @@ def find_layout(root: Path | str) -> Layout | None:
     root = Path(root)
     for recordings in (root / "data" / RECORDINGS, root / RECORDINGS, root):
         if _subjects(recordings):
-            above = [folder / "pretrains" / "duin" for folder in (root, root.parent, recordings.parents[1])
-                     ] if recordings != root else [root.parent.parent / "pretrains" / "duin"]
-            return Layout(recordings, next((folder for folder in above if folder.is_dir()), None))
+            weights = recordings.absolute().parent.parent / "pretrains" / "duin"
+            return Layout(recordings, weights if weights.is_dir() else None)
     return None
 
 
@@ -91,7 +91,8 @@ def _in_order(path: Path) -> tuple[Any, ...]:
 
 
 def _with_link(path: Path) -> str:
-    return str(path) if path.resolve() == path.absolute() else f"{path} (linked to {path.resolve()})"
+    found = path.resolve()
+    return str(path) if str(found) == os.path.abspath(path) else f"{path} (linked to {found})"
 
 
 # ------------------------------------------------------------------------------------------------------ files

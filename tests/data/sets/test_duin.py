@@ -215,7 +215,7 @@ def test_without_recordings_the_trials_take_their_place_without_words(release):
 
 
 # ------------------------------------------------------------------------------------------------ what is found
-def test_data_and_pretrains_are_found_in_the_root_or_linked(release, tmp_path):
+def test_data_and_pretrains_are_found_in_the_root_or_linked(release, tmp_path, monkeypatch):
     from src.interop.duin_checkpoints import stage_folder
 
     for epoch in (9, 399):
@@ -238,6 +238,10 @@ def test_data_and_pretrains_are_found_in_the_root_or_linked(release, tmp_path):
         assert found.recordings == release / "data" / RECORDINGS
         assert recognise(place) == "duin"
     assert find_layout(tmp_path / "weights") is None
+    monkeypatch.chdir(root)
+    found = find_layout("data")
+    assert found is not None
+    assert found.weights == root / "pretrains" / "duin"
 
 
 # ------------------------------------------------------------------------------------------------ what is refused
