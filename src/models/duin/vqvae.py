@@ -1,7 +1,8 @@
 """Du-IN's first stage: tokens -> codes of a learned codebook -> the signal again.
 
 The time embedding enters twice, before the encoder and before the decoder, as in the original. The error is the mean
-over time and over the channels that the subject has. A target of one band is ours. Source: Zheng et al., Du-IN, NeurIPS 2024, 3.2, and its code.
+over time and over the channels that the subject has. A target of one band is ours. Source: Zheng et al., Du-IN,
+NeurIPS 2024, 3.2, and its code.
 """
 
 from __future__ import annotations
