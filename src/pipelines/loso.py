@@ -85,7 +85,10 @@ def _plan(args: argparse.Namespace, given: dict[str, Any], root: Path) -> Plan:
     if not hasattr(registry.load(registry.model_row(args.model).model), "encode"):
         raise UserError(f"--model {args.model}: has no layer of its own for each subject", "duin_cls, or poms_cls")
     overrides = stages.stage_flags(args.stage_args, (OTHERS, FIT, SCRATCH))
-    return Plan(args, given, root, subjects, [subjects[place] for place in picked], overrides)
+    plan = Plan(args, given, root, subjects, [subjects[place] for place in picked], overrides)
+    for subject in plan.held_out:
+        draw_shots(dataset.records.take(np.flatnonzero(dataset.records.subject == subject)), plan.shots, plan.seeds[0])
+    return plan
 
 
 # ------------------------------------------------------------------------------------------------ stages
@@ -94,7 +97,8 @@ def stages_of(plan: Plan, subject: str, seed: int) -> Iterator[tuple[Stage, str,
     place = plan.root / subject
     others = [name for name in plan.subjects if name != subject]
     yield _stage(plan, OTHERS, f"{OTHERS}-seed{seed}", place, seed,
-                 {"subjs": others, "splits": str(place / f"{OTHERS}-{SPLITS}")}), OTHERS, 0
+                 {"subjs": others, "subj_idxs": list(range(len(others))),  # a layer for each
+                  "splits": str(place / f"{OTHERS}-{SPLITS}")}), OTHERS, 0
     for shots in plan.shots:
         own = {"subjs": [subject], "splits": str(_split_of(place, shots, seed))}
         start = {"init_from": str(_start_of(place, seed)), "freeze": "all_but_subject"}
