@@ -62,7 +62,13 @@ def test_model_chooses_the_network(built, name, kind):
     assert type(trainer.model).__name__ == kind
 
 
-def test_model_args_preset_and_dropout_in_their_order(built):
+def test_model_args_preset_and_dropout_in_their_order(data, tmp_path):
+    from src import config
+
+    def built(*more):  # without the --model_args of the other tests, which keep every key that is not given again
+        words = ["--data_path", str(data), "--save_dir", str(tmp_path), "--device", "cpu", "--num_workers", "0", *more]
+        return _built(config.parse("train", words))
+
     assert built("--model_args", "kernel=5").model.features[0][0].kernel_size == (5,)
     plain = ["--model_args", "kernel=5"]
     assert built("--preset", "tiny", *plain).model.config.width == 8
@@ -124,6 +130,14 @@ def test_data_path_may_be_a_folder(data, built):
 def test_split_ratio_cuts_data_that_carry_no_split(built):
     trainer = built("--split_ratio", "0.5", "0.25", "0.25")
     assert [len(trainer.data.rows[part]) for part in ("train", "valid", "test")] == [20, 10, 10]
+
+
+def test_split_ratio_is_refused_where_the_data_are_split_already(tmp_path):
+    from src import assembly, config
+
+    words = ["--dataset", "simulated_seeg", "--dataset_args", "words=2", "--device", "cpu", "--save_dir", str(tmp_path)]
+    with pytest.raises(UserError, match="--split_ratio: has no effect, these data have the official parts"):
+        assembly.data_of_run(config.parse("train", [*words, "--split_ratio", "0.5", "0.25", "0.25"]))
 
 
 def test_fold_of_folds_is_the_test_part(built):

@@ -38,9 +38,8 @@ class WfdbDataset(RecordedDataset):
     def __init__(self, config: Config | None = None, data_path: str | Path | None = None):
         self.config = config or self.Config()
         if data_path is None or not Path(data_path).is_dir():
-            found = "a file" if data_path is not None and Path(data_path).exists() else "not found"
-            raise UserError(f"--data_path {data_path}: {found}; a folder of WFDB records with a labels.csv is expected",
-                            "name the folder")
+            found = "a file, not a folder" if data_path is not None and Path(data_path).exists() else "not found"
+            raise UserError(f"{data_path}: {found}", "--data_path names a folder of WFDB records with a labels.csv")
         self.path = Path(data_path)
         path = find_table(self.path, self.config.labels)
         if path is None:

@@ -58,5 +58,5 @@ def test_data_are_brought_to_what_a_trained_model_expects(arrays):
 
 def test_a_wfdb_file_in_place_of_its_folder_is_called_a_file(tmp_path):
     (tmp_path / "r.hea").touch()
-    with pytest.raises(UserError, match=r"a file; a folder of WFDB records with a labels.csv is expected"):
+    with pytest.raises(UserError, match=r"r\.hea: a file, not a folder"):
         open_dataset("wfdb", tmp_path / "r.hea")
