@@ -81,7 +81,8 @@ MODELS: dict[str, ModelRow] = {
         kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, lacks=_UNLABELLED,
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
         recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "dataset_args": _STRETCHES, "model_args": _SIMULATED_CODES}},
-        presets={"tiny": _VQVAE_TINY, "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
+        presets={"tiny": {**_VQVAE_TINY, "reconstruction.n_filters": (32, 32, 32, 32, 4)},
+                 "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
     ),
     "duin_mae": ModelRow(
         model="src.models.duin.mae:DuinMae",
@@ -136,7 +137,8 @@ MODELS: dict[str, ModelRow] = {
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
         recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "epochs": 14, "warmup_epochs": 1.4,
                                     "dataset_args": _STRETCHES + _THREE_SUBJECTS, "model_args": _SIMULATED_CODES}},
-        presets={"tiny": _VQVAE_TINY, "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
+        presets={"tiny": {**_VQVAE_TINY, "reconstruction.n_filters": (32, 32, 32)},
+                 "small": {"encoder.n_blocks": 4, "decoder.n_blocks": 2}, "base": {}},
     ),
     "poms_mae": ModelRow(
         model="src.models.duin.poms:PomsMae",
