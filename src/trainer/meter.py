@@ -96,6 +96,20 @@ class Meter:
         self.epoch, self.interval, self.norm = state["epoch"], state["interval"], state["norm"]
 
 
+def shared_out(states: list[dict[str, Any]], rank: int, size: int) -> dict[str, Any]:
+    """The saved state of this rank; where there are more or fewer than saved it, the first takes the sums of all."""
+    if len(states) == size:
+        return states[rank]
+    sums = {name: _added([state[name] for state in states], rank == 0) for name in ("epoch", "interval")}
+    return states[0] | sums
+
+
+def _added(parts: list[Sums], is_first: bool) -> Sums:
+    names = dict.fromkeys(name for part in parts for name in part)  # the same on every rank, as means need them
+    return {name: [math.fsum(part[name][k] for part in parts if name in part) if is_first else 0.0 for k in (0, 1)]
+            for name in names}
+
+
 def _numbers(tensors: list[torch.Tensor]) -> list[float]:
     device = tensors[0].device
     return torch.stack([t.detach().to(device, torch.float64).reshape(()) for t in tensors]).tolist()

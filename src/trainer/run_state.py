@@ -13,7 +13,7 @@ import torch
 
 from src import config, options
 from src.errors import UserError
-from src.trainer import checkpoint, random_state, run_folder, views
+from src.trainer import checkpoint, meter, random_state, run_folder, views
 from src.trainer.display import say
 
 
@@ -62,7 +62,7 @@ def _resume_state(trainer: Any) -> dict[str, Any]:
         "scaler": trainer.scaler.state_dict() if trainer.scaler is not None else None,
         "ema": trainer.ema.state_dict() if trainer.ema is not None else None,
         "progress": trainer.progress.state_dict(),
-        "meter": trainer.meter.state_dict(),
+        "meter": trainer.world.gather(trainer.meter.state_dict()),
         "epoch": trainer.current_epoch,
         "step": trainer.global_step,
         "is_inside_epoch": inside,
@@ -141,7 +141,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
     trainer.optimizer.load_state_dict(saved["optimizer"])
     trainer.progress.load_state_dict(saved["progress"])
     trainer.scheduler.load_state_dict(saved["scheduler"])
-    trainer.meter.load_state_dict(saved["meter"])
+    trainer.meter.load_state_dict(meter.shared_out(saved["meter"], trainer.world.rank, trainer.world.size))
     if trainer.scaler is not None and saved["scaler"]:
         trainer.scaler.load_state_dict(saved["scaler"])
     if trainer.ema is not None and saved["ema"]:
