@@ -26,6 +26,9 @@ class _Controlled(BaseDataset):
     def subjects(self) -> list[str]:
         return self.inner.subjects
 
+    def channels_of(self, subject: str) -> tuple[str, ...]:
+        return self.inner.channels_of(subject)
+
     def content_hash(self, row: int) -> str | None:
         return self.inner.content_hash(row)
 

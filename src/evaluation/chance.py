@@ -12,8 +12,8 @@ def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
     """Chance beside each metric, for these labels.
 
     Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy, the commonest
-    set for exact match, "present" for F1; tokens: their frequencies alone). AUROC 0.5; AUPRC the prevalence (Saito and Rehmsmeier 2015). Values: the
-    median for MAE, the mean else.
+    set for exact match, "present" for F1; tokens: their frequencies alone). AUROC 0.5; AUPRC the prevalence (Saito
+    and Rehmsmeier 2015). Values: the median for MAE, the mean else.
     """
     labels = np.asarray(labels)
     if target.kind == "value":

@@ -17,7 +17,6 @@ CARRIED = 0.95  # share of the tokens that "carry" counts
 COLLAPSED, FEW = 2.0, 0.1  # perplexity under which nothing is told apart; share of the codes that are too few
 TOKENS_PER_CODE = 5  # fewer tokens than this cannot tell a dead code from a rare one
 GALLERY = 24  # codes shown
-CHANNELS = 4  # channels shown of each
 
 
 def entropy(counts: np.ndarray) -> float:
@@ -39,23 +38,29 @@ def carrying(counts: np.ndarray, share: float = CARRIED) -> int:
 class CodeUse:
     """Gathers, batch by batch, the codes of all records and the mean segment of every code.
 
-    Kept are the codes (4 bytes a token) and one sum per code and channel of the first `channels`, never a signal.
+    Kept are the codes (4 bytes a token) and one sum per code and channel, never a signal.
     """
 
-    def __init__(self, size: int, channels: int = CHANNELS):
-        self.size, self.channels = size, channels
+    def __init__(self, size: int):
+        self.size = size
         self._codes: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
         self._subjects: list[np.ndarray] = []
         self._sums: np.ndarray | None = None
+        self._summed = np.zeros(size, np.int64)  # segments behind each sum
         self.power = 0.0  # sum of squares of all segments
 
-    def add(self, codes: np.ndarray, signal: np.ndarray, label: np.ndarray, subject: np.ndarray) -> None:
-        """`codes` (B, N) integers, `signal` (B, C, T) normalised as the model sees it, `label` and `subject` (B,)."""
-        self._codes.append(np.asarray(codes, dtype=np.int32))
-        self._labels.append(np.asarray(label))
-        self._subjects.append(np.asarray(subject))
-        self._add_segments(np.asarray(codes), np.asarray(signal)[:, : self.channels])
+    def add(self, codes: np.ndarray, label: np.ndarray, subject: np.ndarray) -> None:
+        """`codes` (B, N) integers, `label` and `subject` (B,)."""
+        self._codes.append(codes.astype(np.int32))
+        self._labels.append(label)
+        self._subjects.append(subject)
+
+    def add_segments(self, codes: np.ndarray, signal: np.ndarray) -> None:
+        """What the codes (B, N) stand for: `signal` (B, C, T), normalised as the model sees it. Of subjects whose
+        channels differ, give those of one."""
+        if len(codes):
+            self._add_segments(codes, signal)
 
     def _add_segments(self, codes: np.ndarray, signal: np.ndarray) -> None:
         tokens = codes.shape[1]
@@ -67,6 +72,7 @@ class CodeUse:
         order = np.argsort(codes.ravel(), kind="stable")
         found, starts = np.unique(codes.ravel()[order], return_index=True)
         self._sums[found] += np.add.reduceat(segments[order], starts)
+        self._summed += np.bincount(codes.ravel(), minlength=self.size)
         self.power += float(np.square(segments).sum())
 
     @property
@@ -89,11 +95,11 @@ class CodeUse:
     def waveforms(self) -> np.ndarray:
         """(K, channels, samples): the mean segment of each code; 0 where it has none."""
         assert self._sums is not None
-        return self._sums / np.maximum(self.histogram(), 1)[:, None, None]
+        return self._sums / np.maximum(self._summed, 1)[:, None, None]
 
     def explained(self) -> float:
         """Share of the power of the segments that is in the mean segment of their code."""
-        carried = self.histogram() * np.square(self.waveforms()).sum((1, 2))
+        carried = self._summed * np.square(self.waveforms()).sum((1, 2))
         return float(carried.sum() / self.power) if self.power else 0.0
 
 

@@ -19,7 +19,7 @@ from src.evaluation.codebook import (
     perplexity,
 )
 from src.evaluation.section import Section, Table
-from src.evaluation.style import BLUE, INK, MUTED, ORANGE, house_style, new_figure, shortened
+from src.evaluation.style import BLUE, MUTED, ORANGE, house_style, new_figure, shortened
 from src.evaluation.words import percent
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ STEPS = 3  # the heat map's colour ends at a factor of 2**STEPS
 
 def codebook_section(use: CodeUse, rate_hz: float, channels: list[str], subjects: list[str],
                      classes: tuple[str, ...] = ()) -> Section:
-    """The whole doctor. `channels` are the names of those in `use`, `subjects` and `classes` those behind its numbers;
-    without classes nothing is said about them."""
+    """The whole doctor. `channels` are the names of those whose segments are in `use`, `subjects` and `classes` those
+    behind its numbers; without classes nothing is said about them."""
     counts = use.histogram()
     live = int((counts > 0).sum())
     values = {"codes": use.size, "live": live, "dead": use.size - live, "perplexity": perplexity(counts),
@@ -46,7 +46,7 @@ def codebook_section(use: CodeUse, rate_hz: float, channels: list[str], subjects
     known = {int(label) for label in np.unique(use.labels).tolist() if 0 <= label < len(classes)}
     if len(known) > 1 and live > 1:
         parts.append(_classes_part(use, classes))
-    if live:
+    if live and channels:
         parts.append(_gallery_part(use, counts, rate_hz, channels))
     rows = [["codes used at all", f"{live:,} of {use.size:,}"], ["unused (dead)", f"{use.size - live:,}"],
             [f"codes that carry {percent(CARRIED)} of the tokens", f"{carrying(counts):,}"],
@@ -163,31 +163,24 @@ def gallery_figure(waveforms: np.ndarray, counts: np.ndarray, chosen: np.ndarray
     """Mean segments (K, channels, samples) of the codes `chosen`, one panel each, channels one above the other."""
     shown = waveforms[chosen]
     gap = 2.2 * float(np.quantile(np.abs(shown), 0.98)) or 1.0  # a few codes may be cut off: all stay readable
+    traces, length = shown.shape[1:]
+    width, height = 1.25 * length, gap * (traces + 0.8)
     lines = -(-len(chosen) // COLUMNS)
-    times = 1000 * np.arange(shown.shape[2]) / rate_hz
     with house_style():
-        figure = new_figure(9.0, 0.7 + lines * (0.55 + 0.32 * shown.shape[1]))
-        panels = figure.subplots(lines, COLUMNS, squeeze=False, sharex=True, sharey=True)
-        for place, axes in enumerate(panels.flat):
-            if place >= len(chosen):
-                axes.set_axis_off()
-                continue
-            code = int(chosen[place])
-            for number, trace in enumerate(shown[place]):
-                axes.axhline(-gap * number, color=MUTED, linewidth=0.5, alpha=0.5)
-                axes.plot(times, np.clip(trace, -gap / 2, gap / 2) - gap * number, color=BLUE, linewidth=1.1)
+        figure = new_figure(9.0, 0.4 + lines * 0.32 * (traces + 0.8))
+        axes = figure.add_subplot(xlim=(0, COLUMNS * width), ylim=(-lines * height, 0))
+        for place, code in enumerate(chosen.tolist()):
+            left, top = place % COLUMNS * width, -(place // COLUMNS) * height
             share = percent(counts[code] / counts.sum(), 1)
-            axes.set_title(f"code {code}, {share}", fontsize=8, fontweight="normal", color=INK)
-            _bare(axes, gap, channels)
-        for axes in panels[-1]:
-            axes.set_xlabel("ms")
+            axes.text(left + length / 2, top - 0.4 * gap, f"code {code}, {share}", ha="center", va="center", fontsize=8)
+            for number, trace in enumerate(shown[place]):
+                middle = top - gap * (number + 1.3)
+                axes.plot([left, left + length], [middle] * 2, color=MUTED, linewidth=0.5, alpha=0.5)
+                axes.plot(left + np.arange(length), middle + trace.clip(-gap / 2, gap / 2), color=BLUE, linewidth=1.1)
+        middles = [-line * height - gap * (number + 1.3) for line in range(lines) for number in range(traces)]
+        axes.set_yticks(middles, [shortened(name, 8) for name in channels] * lines, fontsize=7)
+        axes.set_xticks([0, length], ["0", f"{1000 * length / rate_hz:g} ms"], fontsize=7)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
     return figure
-
-
-def _bare(axes: Axes, gap: float, channels: list[str]) -> None:
-    axes.grid(visible=False)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_yticks([-gap * number for number in range(len(channels))],
-                    [shortened(name, 8) for name in channels], fontsize=7)
-    axes.set_ylim(-gap * (len(channels) - 0.4), 0.6 * gap)

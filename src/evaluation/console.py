@@ -11,7 +11,7 @@ from rich.text import Text
 
 from src.evaluation import words
 from src.evaluation.evaluate import Evaluation
-from src.evaluation.report import Story, class_columns, score_rows
+from src.evaluation.report import Story, class_columns, class_rows, score_rows
 from src.evaluation.style import shortened
 
 
@@ -52,7 +52,7 @@ def show_evaluation(evaluation: Evaluation, story: Story, report: Path) -> None:
 def class_table(evaluation: Evaluation) -> Table:
     columns = class_columns(evaluation)
     table = new_table("name", *(title for _, title in columns))
-    for row in evaluation.by_class:
+    for row in class_rows(evaluation):
         cells = [f"{row[key]:.0f}" if key == "support" else words.number(row[key]) for key, _ in columns]
         table.add_row(Text(shortened(row["name"], 20)), *cells)
     return table

@@ -38,6 +38,12 @@ def confusion_figure(matrix: np.ndarray, names: tuple[str, ...]) -> Figure:
     return figure
 
 
+def occurring_confusion_figure(matrix: np.ndarray, names: tuple[str, ...]) -> Figure:
+    """The same without the classes that are neither true nor predicted anywhere."""
+    there = np.flatnonzero(matrix.sum(0) + matrix.sum(1))
+    return confusion_figure(matrix[np.ix_(there, there)], tuple(names[k] or "∅" for k in there))
+
+
 def label_counts_figure(counts: np.ndarray, names: tuple[str, ...]) -> Figure:
     """Found, missed, false alarms and rightly absent per label (K, 4); colour is the share of the present or absent."""
     present, absent = counts[:, :2].sum(1, keepdims=True), counts[:, 2:].sum(1, keepdims=True)
@@ -108,7 +114,7 @@ def _curve_styles(ranked: list[int], names: tuple[str, ...], rows: list[dict], m
     return styles
 
 
-def f1_figure(rows: list[dict], intervals: list[Interval | None]) -> Figure:
+def f1_figure(rows: list[dict], intervals: list[Interval | None], counted: str = "records") -> Figure:
     """F1 of every class, best on top, with its 95 % interval; a class without F1 is not drawn."""
     order = sorted((k for k, row in enumerate(rows) if np.isfinite(row["f1"])), key=lambda k: rows[k]["f1"])
     values = np.array([rows[k]["f1"] for k in order])
@@ -121,7 +127,7 @@ def f1_figure(rows: list[dict], intervals: list[Interval | None]) -> Figure:
         axes.barh(range(len(order)), values, color=BLUE, height=0.7, xerr=(below, above),
                   error_kw={"ecolor": INK, "elinewidth": 0.9, "capsize": 2})
         axes.set_yticks(range(len(order)), [f"{shortened(rows[k]['name'])} ({rows[k]['support']:.0f})" for k in order])
-        axes.set(xlim=(0, 1.02), ylim=(-0.6, len(order) - 0.4), xlabel="F1 (records in brackets)")
+        axes.set(xlim=(0, 1.02), ylim=(-0.6, len(order) - 0.4), xlabel=f"F1 ({counted} in brackets)")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
     return figure

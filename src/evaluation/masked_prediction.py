@@ -57,7 +57,7 @@ def diagnosis(found: MaskedScores) -> str:
     said = f"The loss is {found.loss:.2f} nat, {under} ({found.entropy:.2f})"
     if found.codes < 2:
         return "All tokens have one code: there is nothing to predict. Train the first stage again, see its report."
-    if found.gain < 0:
+    if found.gain < -NOTHING:
         return (f"{said}: it predicts worse than their frequencies alone. It is not trained, or was trained on other "
                 "data.")
     if found.gain < NOTHING:

@@ -28,7 +28,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 DIRECTIONS = {name: "max" for names in NAMES.values() for name in names}
 DIRECTIONS |= dict.fromkeys(("loss", "mae", "rmse", "mse", "cross_entropy", "perplexity", "brier", "ece"), "min")
-MANY_TOKENS = 100  # a codebook: its entries have no meaning of their own, and no scores by class
 
 # macro mean -> the score by class whose absence from a draw makes the draw unusable
 MACRO = {"auroc": "auroc", "auprc": "auprc", "f1_macro": "recall", "balanced_accuracy": "recall"}
@@ -37,6 +36,11 @@ MACRO = {"auroc": "auroc", "auprc": "auprc", "f1_macro": "recall", "balanced_acc
 def names(target: TargetSpec) -> tuple[str, ...]:
     """The metrics that `compute` gives for this kind of target; none for embeddings."""
     return NAMES.get(target.kind, ())
+
+
+def is_codebook(target: TargetSpec) -> bool:
+    """Whether the tokens are the codes of a quantiser: they have no meaning of their own, and no scores by class."""
+    return target.kind == "tokens" and target.names == tuple(f"c{code}" for code in range(target.outputs))
 
 
 def direction(metric: str) -> str:
@@ -150,7 +154,7 @@ def per_class(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresh
     """One row per class, label or value: `name`, then support, precision, recall, f1, auroc, auprc (values: mae, rmse,
     r2, pearson; channels of a signal: mse, explained_variance); none for a codebook. What is not defined (precision of
     a class that was never predicted) is NaN."""
-    if target.kind == "tokens" and target.outputs > MANY_TOKENS:
+    if is_codebook(target):
         return []
     _, by_class = weighted(target, labels, scores, np.ones((len(scores), 1)), thresholds)
     return [{"name": name} | {key: float(value[k, 0]) for key, value in by_class.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from src.evaluation.counting import IGNORED, confusion_counts
-from src.evaluation.figures import confusion_figure
+from src.evaluation.figures import occurring_confusion_figure
 from src.evaluation.section import Section, Table
 from src.evaluation.words import percent
 
@@ -22,8 +22,8 @@ class PhonemeUse:
         self.counts[head] += confusion_counts(np.where(mask, label, IGNORED), logits.argmax(-1), len(self.names[head]))
 
 
-def phoneme_section(use: PhonemeUse) -> Section:
-    """Accuracy beside the most frequent answer, and the confusion of those that occur."""
+def phoneme_section(use: PhonemeUse, pictured: tuple[str, ...] = ("initials",)) -> Section:
+    """Accuracy beside the most frequent answer, and the confusion of some heads (the target's own is in the report)."""
     rows, values = [], {}
     for head, counts in use.counts.items():
         tokens = max(1, int(counts.sum()))
@@ -37,11 +37,6 @@ def phoneme_section(use: PhonemeUse) -> Section:
     return Section(
         "Initials and finals", f"Right among the tokens in which a syllable is spoken: {', '.join(said)}.",
         table=Table(["", "right", "most frequent", "occurring", "tokens"], rows), values=values,
-        parts=[Section(f"Confusion of {head}", figure=_confusion(counts, use.names[head]),
+        parts=[Section(f"Confusion of {head}", figure=occurring_confusion_figure(use.counts[head], use.names[head]),
                        caption="Rows are what was spoken, columns what was predicted; those that do neither are left "
-                               "out.") for head, counts in use.counts.items() if counts.any()])
-
-
-def _confusion(counts: np.ndarray, names: tuple[str, ...]):
-    there = np.flatnonzero(counts.sum(0) + counts.sum(1))
-    return confusion_figure(counts[np.ix_(there, there)], tuple(names[k] or "∅" for k in there))
+                               "out.") for head in pictured if use.counts[head].any()])

@@ -65,7 +65,8 @@ def render(evaluation: Evaluation, story: Story, pictures: dict[str, Figure]) ->
     drawn = {name: Markup(to_svg(figure, name)) for name, figure in pictures.items()}
     return environment.get_template("template.html").render(
         evaluation=evaluation, story=story, pictures=drawn, sections=_drawn(story.sections), words=words,
-        scores=score_rows(evaluation), columns=class_columns(evaluation), examples=example_cards(evaluation, story),
+        scores=score_rows(evaluation), columns=class_columns(evaluation), classes=class_rows(evaluation),
+        examples=example_cards(evaluation, story),
     )
 
 
@@ -94,6 +95,13 @@ def _score_row(evaluation: Evaluation, name: str) -> dict[str, Any]:
         row["scale"] = {"low": 100 * interval.low, "width": 100 * (interval.high - interval.low),
                         "value": 100 * value, "chance": 100 * chance}
     return row
+
+
+def class_rows(evaluation: Evaluation) -> list[dict]:
+    """The rows of the table by class; of tokens only those that are labelled or predicted somewhere."""
+    if evaluation.target.kind != "tokens":
+        return evaluation.by_class
+    return [row for row in evaluation.by_class if row["support"] or np.isfinite(row["precision"])]
 
 
 def class_columns(evaluation: Evaluation) -> list[tuple[str, str]]:

@@ -125,7 +125,8 @@ def retrieval_section(found: dict[str, Retrieval], tables: dict[str, np.ndarray]
         "Retrieval across subjects" if len(subjects) > 1 else "Retrieval", f"{said}. {_judged(last)}",
         figure=similarity_figure(tables, names),
         table=Table(["", "top-1", "standard error", "chance", "trials"], rows),
-        caption="Mean similarity of trials of two words, between subjects; a blue diagonal is what alignment is for.",
+        caption="Mean similarity of trials of two words, between subjects; a blue diagonal is what alignment is for. "
+                "Before: the same network with weights drawn anew.",
         values={stage: {"top1": one.top1, "chance": one.expected, "trials": len(one.right)}
                 for stage, one in found.items()})
 

@@ -34,12 +34,15 @@ def number(value: float | None) -> str:
     """Three decimals for what lies around 0..1, four digits else, a dash for what is not defined."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
 
 
 def percent(share: float, decimals: int = 0) -> str:
     """0.5 -> "50 %"; a dash for what is not defined."""
-    return f"{100 * share:.{decimals}f} %" if math.isfinite(share) else "–"
+    if not math.isfinite(share):
+        return "–"
+    shown = round(100 * share, decimals) + 0.0  # not "-0"
+    return f"{shown:.{decimals}f} %"
 
 
 def interval_words(interval: Interval | None) -> str:
@@ -58,6 +61,8 @@ def named(names: tuple[str, ...], at_most: int = 100) -> str:
 def verdict(evaluation: Evaluation) -> str:
     """Does it beat chance, and for how many of the classes does it work? One sentence."""
     name = evaluation.headline
+    if name == "explained_variance" and evaluation.scores[name] < 0.005:
+        return "As good as a flat line: nothing of the variance is reconstructed."
     if not name and names(evaluation.target):
         return "No labels: these are predictions only."
     if not name:

@@ -20,6 +20,7 @@ from src.evaluation.report import Story, render
 from src.evaluation.section import keyed
 from src.evaluation.style import save_png
 from src.evaluation.training_curves import training_figures
+from src.evaluation.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +32,8 @@ def write(evaluation: Evaluation, folder: Path, story: Story) -> Path:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").write_text(json.dumps(results(evaluation, story), indent=2) + "\n", encoding="utf-8")
         write_predictions(evaluation, folder / "predictions.csv")
+        if evaluation.target.kind == "embedding":
+            write_embeddings(evaluation, folder / "embeddings.npz")
         pictures = draw(evaluation, story.epochs)
         further = {key: part.figure for key, part in keyed(story.sections) if part.figure}
         for name, figure in {**further, **pictures}.items():
@@ -90,6 +93,13 @@ def write_predictions(evaluation: Evaluation, path: Path) -> None:
         table.writerows(zip(*columns.values()))
 
 
+def write_embeddings(evaluation: Evaluation, path: Path) -> None:
+    """`embedding` (n, E) float32 with the `record`, `subject` and (where there is one) `label` of each row."""
+    found, records = evaluation.predictions, evaluation.records
+    np.savez(path, allow_pickle=False, embedding=found.scores.astype(np.float32), record=records.record.astype(str),
+             subject=records.subject.astype(str), **({} if found.labels is None else {"label": found.labels}))
+
+
 def _columns(evaluation: Evaluation) -> dict[str, list]:
     """Column name -> its cells; truth is left out where the data carry none."""
     kind, names, found = evaluation.target.kind, evaluation.target.names, evaluation.predictions
@@ -118,15 +128,15 @@ def _token_columns(evaluation: Evaluation) -> dict[str, list]:
     """
     labels, scores = np.asarray(evaluation.predictions.labels), evaluation.predictions.scores
     names = evaluation.target.names
-    counted, said = labels != IGNORED, evaluation.decisions
-    size = counted.sum(1)
-    loss = -np.where(counted, scores[..., 0], 0).sum(1) / np.maximum(size, 1)
-    columns = {"tokens": size.tolist(), "right": (counted & (said == labels)).sum(1).tolist(),
+    known, said = labels != IGNORED, evaluation.decisions
+    size = known.sum(1)
+    loss = -np.where(known, scores[..., 0], 0).sum(1) / np.maximum(size, 1)
+    columns = {"tokens": size.tolist(), "right": (known & (said == labels)).sum(1).tolist(),
                "cross_entropy": _short(loss)}
     if evaluation.by_class:
         for name, sequence in (("label", labels), ("prediction", said)):
             columns[name] = [" ".join(names[token] if there else "-" for token, there in zip(*row))
-                             for row in zip(sequence.tolist(), counted.tolist())]
+                             for row in zip(sequence.tolist(), known.tolist())]
     return columns
 
 
@@ -165,8 +175,9 @@ def draw(evaluation: Evaluation, epochs: list[dict]) -> dict[str, Figure]:
     if target.kind == "multilabel":
         pictures["confusion"] = figures.label_counts_figure(label_counts(evaluation), target.names)
     else:
-        pictures["confusion"] = figures.confusion_figure(confusion(evaluation), target.names)
-    pictures["f1"] = figures.f1_figure(evaluation.by_class, evaluation.class_intervals("f1"))
+        picture = figures.occurring_confusion_figure if target.kind == "tokens" else figures.confusion_figure
+        pictures["confusion"] = picture(confusion(evaluation), target.names)
+    pictures["f1"] = figures.f1_figure(evaluation.by_class, evaluation.class_intervals("f1"), counted(target.kind))
     if any(math.isfinite(row.get("auroc", math.nan)) for row in evaluation.by_class):
         pictures |= figures.curves_figures(target, labels, scores, evaluation.by_class)
     if evaluation.calibration:

@@ -32,7 +32,8 @@ def code_use(size=64, records=60, classes=6, subjects=2, tokens=30, seed=0):
         codes = (np.minimum(rng.zipf(1.5, (20, tokens)), size // 2) + label[:, None] * (rng.random((20, tokens)) < 0.3)
                  + subject[:, None] * size // 4) % size
         signal = shapes[codes].transpose(0, 2, 1, 3).reshape(20, 4, -1) + 0.5 * rng.normal(size=(20, 4, 100 * tokens))
-        use.add(codes, signal, label, subject)
+        use.add(codes, label, subject)
+        use.add_segments(codes, signal)
     return use
 
 
@@ -48,7 +49,7 @@ def stages_sections(subjects=2, seed=0):
     """One section of every kind."""
     rng = np.random.default_rng(seed)
     people = [f"00{k + 1}" for k in range(subjects)]
-    channels = [tuple(f"{electrode}'{k}" for k in range(9)) + (EVIL,) for electrode in "ABCDEFGHIJKL"[:subjects]]
+    channels = [(*(f"{electrode}'{k}" for k in range(9)), EVIL) for electrode in "ABCDEFGHIJKL"[:subjects]]
     words = (*(f"word {k}" for k in range(11)), EVIL)
     found = Reconstruction(1000.0, 3000)
     signal = pink(rng, (6, 10, 3000))
@@ -66,7 +67,8 @@ def stages_sections(subjects=2, seed=0):
     phonemes = PhonemeUse({"initials": ("", "b", "p", "m"), "finals": ("a", "o", EVIL)})
     for head, size in (("initials", 4), ("finals", 3)):
         truth = rng.integers(0, size, (20, 30))
-        phonemes.add(head, rng.normal(size=(20, 30, size)) + 1.5 * np.eye(size)[truth], truth, rng.random((20, 30)) < 0.5)
+        logits_of_head = rng.normal(size=(20, 30, size)) + 1.5 * np.eye(size)[truth]
+        phonemes.add(head, logits_of_head, truth, rng.random((20, 30)) < 0.5)
     return [
         codebook_section(code_use(subjects=subjects), 1000.0, ["A1", "A2", "A3", EVIL], people, words),
         reconstruction_section(found, people, channels, np.array([f"rec{k}{EVIL}" for k in range(6)])),

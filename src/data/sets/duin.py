@@ -148,6 +148,9 @@ class DuinDataset(BaseDataset):
         return found
 
     # ------------------------------------------------------------------------------------------------ reading
+    def channels_of(self, subject: str) -> tuple[str, ...]:
+        return self._channels.get(subject, self.spec.channels)
+
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         """Record `row`: (channels, samples) float32. Unlabelled recordings begin at random, or without `rng` in the
         middle. Raises BadRecord for what is no finite number."""

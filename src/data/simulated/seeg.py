@@ -19,7 +19,7 @@ from src.data.simulated.checks import check_choice, check_no_path, check_range
 from src.data.simulated.contacts import record_contacts
 from src.data.simulated.lexicon import MAX_WORDS, MOTIFS, draw_lexicon
 from src.data.simulated.noise import RECORD, STRETCH, decimate, stream
-from src.data.simulated.phonemes import FINALS, PATCH_S, phonemes
+from src.data.simulated.phonemes import FINALS, INITIALS, PATCH_S, phonemes
 from src.data.simulated.speech import DIFFICULTY, RATE_HZ, Sources, Spoken, draw_string
 from src.data.simulated.subjects import Subject, draw_subject
 from src.errors import UserError
@@ -38,6 +38,7 @@ class SimulatedSEEG(BaseDataset):
     """
 
     within_subject = True
+    initials = INITIALS  # what the numbers in `extra` stand for; the finals are the target's names
 
     @dataclass(frozen=True)
     class Config:
