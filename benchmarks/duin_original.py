@@ -30,7 +30,7 @@ def original(stage: str, folder: Path, signal: Tensor, label: Tensor,
     channels = torch.ones(len(signal), signal.shape[1], dtype=torch.bool, device=device)
     targets = F.one_hot(label, 61).float()
 
-    def build(name: str) -> torch.nn.Module:
+    def build(name: str) -> Any:
         settings = getattr(params, f"duin_{name}_params")().model
         _fit(settings, inputs.shape[1], inputs.shape[2], init_kmeans=name == stage)
         return getattr(networks, f"duin_{name}")(settings).to(device)

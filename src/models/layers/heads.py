@@ -141,6 +141,7 @@ def in_one(first: Deconvolution, second: Deconvolution, features: Tensor) -> Ten
     """
     kernel = F.conv_transpose1d(first.weight, second.weight, stride=second.stride, dilation=second.dilation)
     stride = first.stride[0] * second.stride[0]
-    signal = F.conv_transpose1d(features.transpose(1, 2), kernel, None, stride, second.padding, second.output_padding)
+    signal = F.conv_transpose1d(features.transpose(1, 2), kernel, None, stride, cast(Any, second.padding),
+                                second.output_padding)
     constant = cast(Tensor, first.bias).expand(1, features.shape[1] * first.stride[0], -1)
     return signal.transpose(1, 2) + second(constant)

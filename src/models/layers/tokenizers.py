@@ -11,7 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -135,6 +135,19 @@ def _conv_block(d_input: int, block: Convolution) -> nn.Sequential:
     return nn.Sequential(*parts)
 
 
+def _transposed(block: Convolution, parts: nn.Sequential, rows: Tensor, length: int) -> Tensor:
+    """(D, filters, steps) -> (D, channels, length): the transpose of a block's linear map in evaluation."""
+    if block.pool > 1:
+        rows = rows.repeat_interleave(block.pool, 2) / block.pool
+    if block.use_bn:
+        norm = cast(Any, parts)[1][0]
+        rows = rows * (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]
+    conv = cast(Any, parts)[0][0]
+    rows = F.conv_transpose1d(rows, conv.weight, stride=block.stride, dilation=block.dilation)
+    left = block.dilation * (block.kernel - 1) // 2  # of the zeros that the convolution put in front
+    return F.pad(rows[..., left:left + length], (0, max(0, left + length - rows.shape[2])))
+
+
 class PatchTokenizer(nn.Module):
     """See the module's head; `convolutions` makes `blocks` from a configuration."""
 
@@ -179,15 +192,20 @@ class PatchTokenizer(nn.Module):
     def affine(self) -> tuple[Tensor, Tensor]:
         """What evaluation does to a segment, as one matrix (D, C * P) and an offset (D,).
 
-        Row i is the gradient of feature i, the same wherever it is taken. It is computed anew at each call, so that it
-        is right whatever changed the weights.
+        The matrix is the blocks' transposes, the last first, of all unit features. It is computed anew at each call, so
+        that it is right whatever changed the weights.
         """
+        lengths = [self.seg_len]
+        for block in self.blocks:
+            lengths.append(block.steps(lengths[-1]))
         weight = next(self.parameters())
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(weight.device.type, enabled=False):
-            probe = weight.new_zeros(self.width, weight.shape[1], 1, self.seg_len).requires_grad_()
-            features = self._features(probe).flatten(1)  # (D, D): one segment per row of the matrix
-            matrix, = torch.autograd.grad(features.diagonal().sum(), probe)
-        return matrix.flatten(1), features[0].detach()
+        rows = torch.eye(self.width, dtype=weight.dtype, device=weight.device)
+        rows = rows.unflatten(1, (lengths[-1], -1)).transpose(1, 2)  # (D, filters, steps): row i is feature i
+        with torch.autocast(weight.device.type, enabled=False):
+            for block, parts, length in reversed(list(zip(self.blocks, self.conv_blocks, lengths))):
+                rows = _transposed(block, cast(nn.Sequential, parts), rows, length)
+            silence = rows.new_zeros(1, rows.shape[1], 1, self.seg_len)
+            return rows.flatten(1), self._features(silence).flatten()
 
     def _folding_pays(self, signal: Tensor) -> bool:
         """In evaluation without gradients, where there are many more segments than rows of the matrix."""
