@@ -307,8 +307,9 @@ def init_from(model, where: str) -> list[str]:
         model.init_weights()
         return [f"{where}: {model.load_original(state)}"]
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model",
+    if not any(value.dim() > 1 for value in fitting.values()):  # a bias alone fits by chance
+        vectors = f" but {', '.join(list(fitting)[:4])}" if fitting else ""
+        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model{vectors}",
                         "the names and shapes of the file's tensors must be the model's")
     model.init_weights()
     model.weights_loaded = True
@@ -316,7 +317,8 @@ def init_from(model, where: str) -> list[str]:
     rest = {"missing (drawn anew)": [name for name in own if name not in state],
             "unexpected (ignored)": [name for name in state if name not in own],
             "of another shape (drawn anew)": [n for n in state if n in own and own[n].shape != state[n].shape]}
-    lines = [f"{len(fitting)} of {len(own)} tensors from {where}"]
+    share = sum(value.numel() for value in fitting.values()) / sum(value.numel() for value in own.values())
+    lines = [f"{len(fitting)} of {len(own)} tensors ({share:.0%} of the model's numbers) from {where}"]
     return lines + [f"{len(names)} {what}: {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
                     for what, names in rest.items() if names]
 

@@ -97,7 +97,10 @@ def test_init_from_says_what_did_not_fit(data, plain, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "of another shape (drawn anew): features.0.0.weight" in said
     torch.save({"somewhere.else": torch.ones(3)}, tmp_path / "other.pth")
-    with pytest.raises(UserError, match="none of its 1 tensors fits"):
+    with pytest.raises(UserError, match="none of its 1 tensors fits this model\n"):
+        train_one(data, tmp_path, "--init_from", str(tmp_path / "other.pth"))
+    torch.save({"head.bias": torch.ones(2), "somewhere.else": torch.ones(3, 3)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"none of its 2 tensors fits this model but head\.bias"):
         train_one(data, tmp_path, "--init_from", str(tmp_path / "other.pth"))
 
 
