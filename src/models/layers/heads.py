@@ -140,8 +140,9 @@ def in_one(first: Deconvolution, second: Deconvolution, features: Tensor) -> Ten
     constant signal that goes through `second` alone.
     """
     kernel = F.conv_transpose1d(first.weight, second.weight, stride=second.stride, dilation=second.dilation)
-    stride = first.stride[0] * second.stride[0]
-    signal = F.conv_transpose1d(features.transpose(1, 2), kernel, None, stride, cast(Any, second.padding),
-                                second.output_padding)
-    constant = cast(Tensor, first.bias).expand(1, features.shape[1] * first.stride[0], -1)
-    return signal.transpose(1, 2) + second(constant)
+    stride, padding = first.stride[0] * second.stride[0], cast(Any, second.padding)
+    signal = F.conv_transpose1d(features.transpose(1, 2), kernel, None, stride, padding, second.output_padding)
+    constant = cast(Tensor, first.bias)[:, None].expand(1, -1, features.shape[1] * first.stride[0])
+    constant = F.conv_transpose1d(constant, second.weight, second.bias, second.stride, padding, second.output_padding,
+                                  dilation=second.dilation)
+    return (signal + constant).transpose(1, 2)
