@@ -107,6 +107,15 @@ TESTS = {
     "vqkd_ckpt": "trainer/test_duin_stages.py::test_vqkd_ckpt_names_a_run_a_file_or_is_refused",
     "replica": "trainer/test_duin_replica.py::test_replica_sets_model_and_selection",
     "layout": "test_prepare.py::test_layout_is_the_kind_of_file",
+    "pipeline": "pipelines/test_duin_pipeline.py::test_a_further_seed_trains_what_is_new_alone",
+    "stage_args": "pipelines/test_duin_pipeline.py::test_dry_run_shows_the_command_of_every_stage_and_writes_nothing",
+    "pretrain_on_all":
+        "pipelines/test_duin_pipeline.py::test_pretrain_on_all_gives_pretraining_the_test_records_and_no_one_else",
+    "subj_idxs": "pipelines/test_duin_pipeline.py::test_one_model_for_all_subjects_numbers_those_that_are_picked",
+    "protocol": "pipelines/test_loso.py::test_a_protocol_that_was_torn_down_goes_on_where_it_was",
+    "shots": "pipelines/test_loso.py::test_a_protocol_that_was_torn_down_goes_on_where_it_was",
+    "subjs": "test_flags_of_subjects.py::test_subjs_are_the_only_ones_to_train_on",
+    "splits": "test_flags_of_subjects.py::test_splits_are_those_of_another_run",
     "seconds": "test_prepare.py::test_seconds_is_how_much_is_drawn",
 }
 
