@@ -162,12 +162,12 @@ def gallery_figure(waveforms: np.ndarray, counts: np.ndarray, chosen: np.ndarray
                    channels: list[str]) -> Figure:
     """Mean segments (K, channels, samples) of the codes `chosen`, one panel each, channels one above the other."""
     shown = waveforms[chosen]
-    gap = 2.2 * float(np.quantile(np.abs(shown), 0.98)) or 1.0  # a few codes may be cut off: all stay readable
+    gap = 2.0 * float(np.quantile(np.abs(shown), 0.9)) or 1.0  # a few codes are cut off: all stay readable
     traces, length = shown.shape[1:]
     width, height = 1.25 * length, gap * (traces + 0.8)
     lines = -(-len(chosen) // COLUMNS)
     with house_style():
-        figure = new_figure(9.0, 0.4 + lines * 0.32 * (traces + 0.8))
+        figure = new_figure(9.0, 0.4 + lines * 0.36 * (traces + 0.8))
         axes = figure.add_subplot(xlim=(0, COLUMNS * width), ylim=(-lines * height, 0))
         for place, code in enumerate(chosen.tolist()):
             left, top = place % COLUMNS * width, -(place // COLUMNS) * height
@@ -176,7 +176,8 @@ def gallery_figure(waveforms: np.ndarray, counts: np.ndarray, chosen: np.ndarray
             for number, trace in enumerate(shown[place]):
                 middle = top - gap * (number + 1.3)
                 axes.plot([left, left + length], [middle] * 2, color=MUTED, linewidth=0.5, alpha=0.5)
-                axes.plot(left + np.arange(length), middle + trace.clip(-gap / 2, gap / 2), color=BLUE, linewidth=1.1)
+                within = trace.clip(-0.7 * gap, 0.7 * gap)
+                axes.plot(left + np.arange(length), middle + within, color=BLUE, linewidth=1.1)
         middles = [-line * height - gap * (number + 1.3) for line in range(lines) for number in range(traces)]
         axes.set_yticks(middles, [shortened(name, 8) for name in channels] * lines, fontsize=7)
         axes.set_xticks([0, length], ["0", f"{1000 * length / rate_hz:g} ms"], fontsize=7)
