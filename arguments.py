@@ -48,8 +48,8 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("preset", None, str, "a size of the model", choices=("tiny", "small", "base")),
         _flag("dropout", None, float, "every dropout probability of the model at once", least=0, most=0.95),
         _flag("init_from", None, str, "start from these weights: a run folder or a file"),
-        _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone; the rest is as in evaluation",
-              choices=("none", "backbone", "all_but_subject")),
+        _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone; the rest is as in "
+              "evaluation", choices=("none", "backbone", "all_but_subject")),
         _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",
               of_models=True),
         _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best epoch",

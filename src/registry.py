@@ -45,9 +45,10 @@ class DatasetRow:
 _DUIN_TINY = {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16, "tokenizer.n_filters": (32, 32, 4)}
 _VQVAE_TINY = _DUIN_TINY | {"decoder.n_blocks": 1, "decoder.n_heads": 2, "decoder.d_head": 16,
                             "quantizer.codex_size": 32, "quantizer.d_codex": 16}
-_OWN_LOSS = dict.fromkeys(("loss", "label_smoothing", "class_weights"), "its objective is its own")
-_UNLABELLED = dict.fromkeys(("loss", "label_smoothing", "class_weights", "balanced_sampling", "control=permute_labels"),
-                            "it is trained without labels")
+_OWN_LOSS: dict[str, str] = dict.fromkeys(("loss", "label_smoothing", "class_weights"), "its objective is its own")
+_UNLABELLED: dict[str, str] = dict.fromkeys(
+    ("loss", "label_smoothing", "class_weights", "balanced_sampling", "control=permute_labels"),
+    "it is trained without labels")
 
 _LABELLED_HAS, _UNLABELLED_HAS = ("replica", "layout"), ("replica", "layout", "pretrain_on_all")
 

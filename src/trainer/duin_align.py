@@ -33,7 +33,8 @@ class DuinAlignTrainer(DuinTrainer):
     def validate_epoch(self, val_loader: Any) -> dict[str, float]:
         values = super().validate_epoch(val_loader)
         subject = self.data.dataset.records.subject[self.found.rows]  # type: ignore[union-attr]
-        found = retrieve(self.found.scores, self.found.labels, subject)
+        label = self.data.dataset.records.label[self.found.rows]  # type: ignore[union-attr]
+        found = retrieve(self.found.scores, label, subject)
         return values | {"val_retrieval": found.top1, "val_retrieval_chance": found.expected}
 
     def _open(self) -> None:
