@@ -134,7 +134,7 @@ def align_sections(trainer: Any, loader: Any) -> list[Section]:
         trainer.model = trained
     known = dataset.subjects
     owner = np.array([known.index(name) for name in dataset.records.subject[after.rows].tolist()])
-    names, labels = _class_names(dataset), after.labels
+    names, labels = _class_names(dataset), dataset.records.label[after.rows]
     stages = {"before": before.scores, "after": after.scores}
     return [retrieval_section({stage: retrieve(one, labels, owner) for stage, one in stages.items()},
                               {stage: class_similarities(one, labels, owner, len(names))
