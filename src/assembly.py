@@ -150,7 +150,7 @@ def models_for(target: TargetSpec) -> list[str]:
 
 
 def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
-    """Weakest first: what the data say, the recipe (not with --replica), --preset, --dropout, --replica, --model_args."""
+    """Weakest first: what the data say, the recipe (--replica: none), --preset, --dropout, --replica, --model_args."""
     known = options.leaves(model_class.Config)
     recipe = registry.recipe_words(args.model, args.dataset, "model_args")
     values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
