@@ -86,6 +86,8 @@ def open_data(args: Any) -> BaseDataset:
     recipe = [word for word in registry.recipe_words(args.model, args.dataset, "dataset_args")
               if word in args.dataset_args]
     typed = [word for word in args.dataset_args if word not in recipe]
+    if args.replica and "replica" in options.leaves(registry.load(registry.dataset_row(args.dataset).dataset).Config):
+        recipe = [*recipe, "replica=true"]
     return open_dataset(args.dataset, args.data_path, key_values(typed), args.on_bad_record, subjects=args.subjs,
                         places=args.subj_idxs, recipe=key_values(recipe))
 

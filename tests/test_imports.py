@@ -1,4 +1,4 @@
-"""Imports run one way: doors -> pipelines -> assembly -> trainer -> evaluation, models -> data -> interop -> the base."""
+"""Imports run one way: doors, pipelines, assembly, trainer, evaluation and models, data, interop, the base."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ BELOW = {  # area -> the areas that it may import, beside itself and the base
 LATE = {("config", "data"): "which data set --data_path holds", ("arguments", "flag_list"): "the flags printed"}
 HEAVY = {"scipy", "sklearn", "matplotlib", "wfdb", "jinja2", "wandb", "tensorboard", "pandas", "h5py", "safetensors",
          "onnx", "onnxruntime", "mne", "mne_bids"}
-NO_TORCH = {"arguments", "errors", "registry", "config", "options", "door", "command_line", "flag_rules", "flag_list"}  # and no numpy: `--help` is instant
+# and no numpy: `--help` is instant
+NO_TORCH = {"arguments", "errors", "registry", "config", "options", "door", "command_line", "flag_rules", "flag_list"}
 
 
 def area_of(path: Path) -> str:

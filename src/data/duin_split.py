@@ -1,4 +1,4 @@
-"""Du-IN's splits and its augmentation, draw by draw, so that its published numbers can be repeated.
+"""Du-IN's splits, draw by draw, so that its published numbers can be repeated.
 
 Every function takes the generator that the original took from NumPy's global state: after `numpy.random.seed(s)`
 there, `numpy.random.RandomState(s)` here gives the same records. Signals are (trials, channels, samples).
@@ -97,23 +97,3 @@ def split_files(subject: np.ndarray, rng: RandomState, ratios: Sequence[float] =
         for part, rows_of_part in zip(parts, np.split(rows, ends[:2])):
             part.append(rows_of_part)
     return Split(*(np.concatenate(part) for part in parts))
-
-
-def draw_shift(max_steps: int, rng: RandomState) -> int:
-    """One of the integers -max_steps..max_steps; the original has T // 10 as `max_steps`."""
-    return int(rng.choice(np.arange(-max_steps, max_steps + 1)))
-
-
-def shift_signal(signal: np.ndarray, shift: int, replica: bool = False) -> np.ndarray:
-    """(C, T) moved later by `shift` samples (earlier where negative), zeros where it leaves.
-
-    In the replica a shift of 0 gives zeros only, as the original's does.
-    """
-    shifted = np.zeros_like(signal)
-    if shift == 0:
-        return shifted if replica else signal.copy()
-    if shift > 0:
-        shifted[:, shift:] = signal[:, :-shift]
-    else:
-        shifted[:, :shift] = signal[:, -shift:]
-    return shifted

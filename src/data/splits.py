@@ -178,7 +178,7 @@ def save_splits(path: Path | str, records: Records, parts: dict[str, np.ndarray]
 
 
 def load_splits(path: Path | str, records: Records, may_lack: bool = False) -> dict[str, np.ndarray]:
-    """The rows that `save_splits` kept; UserError where a record is no longer in the data, unless they `may_lack` it."""
+    """The rows that `save_splits` kept; UserError where a record is not in the data, unless they `may_lack` it."""
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
         named = {str(part): [str(name) for name in names] for part, names in saved.items()}

@@ -18,24 +18,29 @@ Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class Shift:
     """Moves all channels together by a uniform whole number of samples within +-`reach`; zeros move in.
 
-    `reach` is in samples if >= 1 and a share of the window if < 1. A shift of 0 leaves the signal as it is.
+    `reach` is in samples if >= 1 and a share of the window if < 1. A shift of 0 leaves the signal as it is; in the
+    replica of Du-IN it leaves nothing.
     """
 
-    def __init__(self, reach: float):
-        self.reach = _at_least_zero("shift", reach)
+    def __init__(self, reach: float, replica: bool = False):
+        self.reach, self.replica = _at_least_zero("shift", reach), replica
 
     def __call__(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         samples = signal.shape[1]
         reach = min(int(self.reach if self.reach >= 1 else self.reach * samples), samples)
-        by = int(rng.integers(-reach, reach + 1))
-        if by == 0:
-            return signal
-        moved = np.zeros_like(signal)
-        if by > 0:
-            moved[:, by:] = signal[:, :-by]
-        else:
-            moved[:, :by] = signal[:, -by:]
-        return moved
+        return shifted(signal, int(rng.integers(-reach, reach + 1)), self.replica)
+
+
+def shifted(signal: np.ndarray, by: int, replica: bool = False) -> np.ndarray:
+    """(C, T) moved later by `by` samples (earlier where negative), zeros where it leaves."""
+    if by == 0 and not replica:
+        return signal
+    moved = np.zeros_like(signal)
+    if by > 0:
+        moved[:, by:] = signal[:, :-by]
+    elif by < 0:
+        moved[:, :by] = signal[:, -by:]
+    return moved
 
 
 class Noise:
@@ -105,9 +110,13 @@ TRANSFORMS: dict[str, Callable[[float], Transform]] = {
 }
 
 
-def parse_augmentation(texts: Sequence[str]) -> list[Transform]:
-    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers."""
-    return [_parse_one(text) for text in texts if text != "none"]
+def parse_augmentation(texts: Sequence[str], replica: bool = False) -> list[Transform]:
+    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers.
+
+    In the `replica` of Du-IN a shift of 0 samples leaves an empty signal.
+    """
+    chain = [_parse_one(text) for text in texts if text != "none"]
+    return [Shift(one.reach, True) if replica and isinstance(one, Shift) else one for one in chain]
 
 
 def _parse_one(text: str) -> Transform:

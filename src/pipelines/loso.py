@@ -279,6 +279,7 @@ def _draw_curves(fitted: StageTable, scratch: StageTable, path: Path) -> None:
                           capsize=3, label=label)
         if fitted.chance is not None:
             axes.axhline(100 * fitted.chance, color=INK, linestyle=":", linewidth=1, label="chance")
+        axes.set_xticks([int(each) for each in fitted.conditions])
         axes.set(ylim=(0, None), title="A new subject")
         axes.legend(loc="best")
     save_png(figure, path)

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from src.data.duin_split import (
     RandomState,
     Split,
-    draw_shift,
     join_subjects,
-    shift_signal,
     shuffle_runs,
     split_files,
     split_trials,
@@ -86,24 +84,3 @@ def test_files_are_cut_per_subject():
     subject = np.repeat([0, 1], [20, 10])
     split = split_files(subject, RandomState(0))
     assert [np.bincount(subject[part]).tolist() for part in split] == [[16, 8], [2, 1], [2, 1]]
-
-
-@given(shift=st.integers(-9, 9).filter(bool))
-def test_a_shift_moves_all_channels_and_fills_with_zeros(shift):
-    signal = np.arange(1.0, 21.0).reshape(2, 10)
-    moved = shift_signal(signal, shift)
-    back = shift_signal(moved, -shift)
-    kept = slice(0, 10 - shift) if shift > 0 else slice(-shift, 10)
-    np.testing.assert_array_equal(back[:, kept], signal[:, kept])
-    assert (moved == 0).sum() == 2 * abs(shift)
-
-
-def test_no_shift_keeps_the_signal_except_in_the_replica():
-    signal = np.ones((2, 5))
-    np.testing.assert_array_equal(shift_signal(signal, 0), signal)
-    assert not shift_signal(signal, 0, replica=True).any()
-
-
-def test_shifts_reach_both_ends():
-    drawn = {draw_shift(2, RandomState(seed)) for seed in range(60)}
-    assert drawn == {-2, -1, 0, 1, 2}

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from src.data.transforms import ChannelDropout, Flip, Noise, Scale, Shift, TimeMask, parse_augmentation
+from src.data.transforms import ChannelDropout, Flip, Noise, Scale, Shift, TimeMask, parse_augmentation, shifted
 from src.errors import UserError
 
 
@@ -86,3 +88,19 @@ def test_senseless_augmentations_are_refused(text, said):
 
 def test_none_is_no_augmentation():
     assert parse_augmentation(["none"]) == []
+
+
+@given(by=st.integers(-9, 9).filter(bool))
+def test_a_shift_moves_all_channels_and_fills_with_zeros(by):
+    signal = np.arange(1.0, 21.0).reshape(2, 10)
+    moved = shifted(signal, by)
+    kept = slice(0, 10 - by) if by > 0 else slice(-by, 10)
+    np.testing.assert_array_equal(shifted(moved, -by)[:, kept], signal[:, kept])
+    assert (moved == 0).sum() == 2 * abs(by)
+
+
+def test_no_shift_keeps_the_signal_except_in_the_replica():
+    signal = np.ones((2, 5), np.float32)
+    unmoved, emptied = parse_augmentation(["shift=0"]), parse_augmentation(["shift=0"], replica=True)
+    np.testing.assert_array_equal(unmoved[0](signal, np.random.default_rng(0)), signal)
+    assert not emptied[0](signal, np.random.default_rng(0)).any()

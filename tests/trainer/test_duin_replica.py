@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import prepare
 from src import assembly, config
 from src.errors import UserError
 from tests.doors import rows
@@ -38,3 +40,21 @@ def test_the_replica_leaves_out_what_the_recipe_adds_for_simulated_data(tmp_path
 def test_models_without_an_original_refuse_it():
     with pytest.raises(UserError, match=r"--replica True: holds only with --model .*duin_cls.*; here it is cnn"):
         config.parse("train", ["--replica"])
+
+
+def test_the_replica_standardises_over_all_parts_and_empties_unmoved_trials(tmp_path):
+    ours, theirs = (assembly.build_data(settings(tmp_path, "--model", "duin_cls", *TRIALS, *more))
+                    for more in ([], ["--replica"]))
+    signals = np.stack([theirs.dataset.read(row)[0].signal for row in range(len(theirs.dataset))])
+    np.testing.assert_allclose(theirs.normalizer.state_dict()["mean"], signals.mean((0, 2)), rtol=1e-3, atol=1e-4)
+    assert not np.allclose(ours.normalizer.state_dict()["mean"], theirs.normalizer.state_dict()["mean"])
+    assert theirs.transforms[0].replica and not ours.transforms[0].replica
+
+
+def test_the_replica_reaches_a_data_set_that_has_one(tmp_path):
+    export = ["simulate", "--dataset", "simulated_seeg", "--layout", "duin", "--output", str(tmp_path / "data"),
+              "--dataset_args", "words=2", "trials_per_word=5", "test_trials_per_word=5", "stretches=1"]
+    assert prepare.main(export) == 0
+    given = ["--model", "duin_cls", "--dataset", "duin", "--data_path", str(tmp_path / "data")]
+    assert assembly.build_data(settings(tmp_path, *given, "--replica")).dataset.config.replica
+    assert not assembly.build_data(settings(tmp_path, *given)).dataset.config.replica

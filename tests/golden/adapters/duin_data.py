@@ -6,14 +6,13 @@ import numpy as np
 
 from src.data.duin_split import (
     RandomState,
-    draw_shift,
     join_subjects,
-    shift_signal,
     shuffle_runs,
     split_files,
     split_trials,
     standardize,
 )
+from src.data.transforms import shifted
 from src.evaluation.duin_report import logged_cross_entropy, reported_epoch
 from src.trainer.schedule import epoch_cosine
 from tests.golden.folder import Case
@@ -64,11 +63,12 @@ def splits_pretrain(case: Case) -> None:
 def augment_shift(case: Case) -> None:
     arrays, rng = case.arrays(), RandomState(case.entry["seed"])
     items = arrays["input/X"].transpose(0, 2, 1)
-    shifts = [draw_shift(case.hyper["max_steps"], rng) for _ in arrays["output/shifts_drawn"]]
+    reach = np.arange(-case.hyper["max_steps"], case.hyper["max_steps"] + 1)
+    shifts = [int(rng.choice(reach)) for _ in arrays["output/shifts_drawn"]]
     case.same("shifts_drawn", shifts, arrays["output/shifts_drawn"])
-    moved = [shift_signal(items[i % len(items)], shift, replica=True).T for i, shift in enumerate(shifts)]
+    moved = [shifted(items[i % len(items)], shift, replica=True).T for i, shift in enumerate(shifts)]
     case.same("X_aug", np.stack(moved), arrays["output/X_aug"])
-    forced = [shift_signal(items[0], int(shift), replica=True).T for shift in arrays["input/forced_shifts"]]
+    forced = [shifted(items[0], int(shift), replica=True).T for shift in arrays["input/forced_shifts"]]
     case.same("X_forced", np.stack(forced), arrays["output/X_forced"])
 
 
