@@ -154,14 +154,14 @@ def compare(stage: str, args: argparse.Namespace, threads: int) -> None:
         train, evaluate = original(stage, args.upstream, signal, label, WEIGHT_DECAY[stage])
         contenders.insert(0, Contender("original", train, evaluate, "tf32"))  # it asks for precision "high"
     products = {mode: product(mode, device) for mode in dict.fromkeys(_parse(mode)[0] for mode in args.modes)}
-    for contender in contenders:  # start codebooks, compile, fill caches
-        for _ in range(3):
-            contender.train()
-            contender.evaluate()
+    everybody = [*contenders, *(entry for entry, _ in products.values())]
+    for contender in everybody:  # start codebooks, compile, fill caches, under the settings of the measurement
+        contender.measure(device, 3)
+        contender.times = {part: [] for part in contender.times}
     counted = ours(stage, "fp32", signal, label)
     work, idle = flops(counted.train), flops(counted.evaluate)
     for _ in range(args.rounds):
-        for contender in (*contenders, *(entry for entry, _ in products.values())):
+        for contender in everybody:
             contender.measure(device, args.calls)
     kind = 0 if device.type == "cuda" else 1  # process time, where others use the processor too
     rates = {name: size / _median(entry, "train", kind) for name, (entry, size) in products.items()}
