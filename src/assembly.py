@@ -20,27 +20,38 @@ from src.door import NothingToDo
 from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.models.duin.new_subject import count_subjects
-from src.trainer import checkpoint, distributed, duin_codes, random_state, run_folder, run_state
+from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state, run_folder, run_state
 
 MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
 
 
 def companions_of_run(args: Any) -> dict[str, Any]:
-    """The frozen networks that a run needs beside its model: the VQ-VAE whose codes are predicted, if there is one."""
+    """What a run needs beside its model and does not train: the VQ-VAE whose codes are predicted (vqvae), the word
+    embeddings that trials are aligned to (words)."""
     row = registry.model_row(args.model)
+    if args.resume:
+        return _stored_companions(row, _resumed(args)[0]) if row.codes_of or args.word_vectors else {}
+    if args.word_vectors:
+        return {"words": duin_words.read(args.word_vectors)}
     if not row.codes_of:
         return {}
-    if args.resume:
-        return {"vqvae": duin_codes.from_checkpoint(_resumed(args)[0])}
     if args.vqkd_ckpt is None:
         raise UserError(f"--model {args.model}: needs --vqkd_ckpt, the trained VQ-VAE whose codes it predicts",
                         f"python train.py --model {row.codes_of}, then --vqkd_ckpt and its run folder")
     return {"vqvae": duin_codes.read(args.vqkd_ckpt, row.codes_of)}
 
 
+def _stored_companions(row: registry.ModelRow, state: dict[str, Any]) -> dict[str, Any]:
+    """The same from a checkpoint, without the files that they came from."""
+    if row.codes_of:
+        return {"vqvae": duin_codes.from_checkpoint(state)}
+    words = duin_words.from_checkpoint(state) if "word_vectors" in row.has else None
+    return {"words": words} if words else {}
+
+
 def data_of_run(args: Any, companions: dict[str, Any] | None = None) -> RunData:
     """The data of a run to start, or of the one to go on with: its split, its normaliser."""
-    target = companions["vqvae"].target if companions else None
+    target = companions["vqvae"].target if companions and "vqvae" in companions else None
     if not args.resume:
         return build_data(args, target=target)
     state, found = _resumed(args)
@@ -115,8 +126,7 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
         settings = options.from_dict(model_class.Config, stored, "hyperparameter")
     else:
         values = hyperparameters(args, row, model_class, subjects)
-        if companions:
-            values = follow_codes(values, companions["vqvae"], spec, subjects)
+        values = _follow(values, companions or {}, spec, subjects)
         settings = options.build(model_class.Config, values, "hyperparameter")
     random_state.seed_all(random_state.derive(args.seed, "model"))
     model = model_class.from_spec(settings, spec, target)
@@ -124,16 +134,21 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
     return model
 
 
-def follow_codes(values: dict[str, Any], codes: Any, spec: SignalSpec, subjects: int) -> dict[str, Any]:
-    """Hyperparameters that the VQ-VAE decides: how many codes there are, and how long one lasts.
+def _follow(values: dict[str, Any], companions: dict[str, Any], spec: SignalSpec, subjects: int) -> dict[str, Any]:
+    """Hyperparameters that the VQ-VAE decides, how many codes there are and how long one lasts, or the word embeddings.
 
     Raises UserError where --model_args say otherwise, and where the VQ-VAE is of other signals.
     """
-    duin_codes.check_fits(codes, spec, subjects)
-    decided = {"quantizer.codex_size": codes.size, "tokenizer.seg_len": codes.seg_len}
+    decided, whose = {}, "the VQ-VAE has"
+    if "vqvae" in companions:
+        codes = companions["vqvae"]
+        duin_codes.check_fits(codes, spec, subjects)
+        decided = {"quantizer.codex_size": codes.size, "tokenizer.seg_len": codes.seg_len}
+    elif "words" in companions:
+        decided, whose = {"d_vector": companions["words"].width}, "the word embeddings have"
     for name, theirs in decided.items():
         if name in values and str(values[name]) != str(theirs):
-            raise UserError(f"--model_args {name}={values[name]}: the VQ-VAE has {theirs}", "leave it out: it follows")
+            raise UserError(f"--model_args {name}={values[name]}: {whose} {theirs}", "leave it out: it follows")
     return values | decided
 
 
@@ -236,8 +251,7 @@ def restore(args: Any) -> Restored:
     model = build_model(merged, spec, target, stored=state["model_config"])
     model.weights_loaded = True
     row = registry.model_row(merged.model)
-    companions = {"vqvae": duin_codes.from_checkpoint(state)} if row.codes_of else {}
-    trainer = registry.load(row.trainer)(model, merged, data=data, **companions)
+    trainer = registry.load(row.trainer)(model, merged, data=data, **_stored_companions(row, state))
     run_state.use_for_inference(trainer, state)
     return Restored(merged, state, data, model, trainer, folder, path)
 

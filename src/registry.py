@@ -123,7 +123,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_align:DuinAlignTrainer",
         about="trials of the same word brought together between subjects (ours; on Du-IN's contrastive block)",
         dataset="simulated_seeg",
-        kinds=("embedding",), own_target="embedding", lacks=_OWN_LOSS,
+        kinds=("embedding",), own_target="embedding", has=("word_vectors",), lacks=_OWN_LOSS,
         recipe={**_DUIN_LABELLED, "batch_size": 64, "monitor": "retrieval", "augmentation": ["shift=0.1"]},
         recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 20, "warmup_epochs": 2, "augmentation": ["shift=300"],
                                     "dataset_args": _THREE_SUBJECTS}},

@@ -105,6 +105,7 @@ TESTS = {
     "output_dir": "test_train_door.py::test_subset_and_output_dir_of_a_test",
     "output": "test_prepare.py::test_simulate_writes_a_data_set_that_trains",
     "vqkd_ckpt": "trainer/test_duin_stages.py::test_vqkd_ckpt_names_a_run_a_file_or_is_refused",
+    "word_vectors": "trainer/test_duin_align.py::test_word_vectors_travel_in_the_checkpoint",
     "replica": "trainer/test_duin_replica.py::test_replica_sets_model_and_selection",
     "layout": "test_prepare.py::test_layout_is_the_kind_of_file",
     "pipeline": "pipelines/test_duin_pipeline.py::test_a_further_seed_trains_what_is_new_alone",

@@ -15,7 +15,7 @@ COLUMNS = {
     "subject": ("subject", "subject_id", "subjects", "patient", "patient_id", "group", "participant_id"),
     "subset": ("subset", "split", "part"),
 }
-LARGEST = 1 << 30  # bytes; a table of labels is never larger
+LARGEST = 1 << 30  # bytes; a table is never larger
 
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
@@ -27,7 +27,7 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
     """Every column of a CSV (or tab-separated) file by its lower-case name, as arrays of str."""
-    rows = _rows(path)
+    rows = read_rows(path)
     if not rows:
         raise UserError(f"{path} is empty", "its first line names the columns")
     header = [name.strip().lower() for name in rows[0]]
@@ -40,10 +40,11 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
     return {name: np.array([row[place].strip() for row in body], dtype=str) for name, place in columns.items()}
 
 
-def _rows(path: Path) -> list[list[str]]:
+def read_rows(path: Path) -> list[list[str]]:
+    """The cells of every line; UserError for files that are no table in UTF-8."""
     try:
         if path.stat().st_size > LARGEST:
-            raise UserError(f"{path}: {path.stat().st_size >> 20} MiB is too large for a table of labels")
+            raise UserError(f"{path}: {path.stat().st_size >> 20} MiB is too large for a table")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a table ({error})", "save it as CSV in UTF-8") from error

@@ -57,6 +57,11 @@ def retrieve(embeddings: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -
     return Retrieval(right[known], chance[known], subjects[known])
 
 
+def retrieve_words(embeddings: np.ndarray, labels: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Embeddings (n, E), classes (n,) and the embeddings of the words (K, E) -> (n,) bool: the nearest is right."""
+    return (embeddings @ words.T).argmax(1) == labels
+
+
 def class_similarities(embeddings: np.ndarray, labels: np.ndarray, subjects: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes): mean similarity of trials of two words from different subjects (of one: different trials).
 

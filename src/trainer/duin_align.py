@@ -1,41 +1,56 @@
-"""Alignment of subjects: trials of the same word are brought together. Ours; see `src/models/duin/align.py`."""
+"""Alignment of subjects: trials of the same word are brought together, or to the word's embedding. Ours; see
+`src/models/duin/align.py`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from torch import nn
 
 from src.errors import UserError
-from src.evaluation.retrieval import retrieve
+from src.evaluation.retrieval import retrieve, retrieve_words
 from src.trainer.display import say
-from src.trainer.duin_sections import align_sections
+from src.trainer.duin_sections import align_sections, class_names
 from src.trainer.duin_trainer import DuinTrainer
+from src.trainer.duin_words import WordVectors
 
 
 class DuinAlignTrainer(DuinTrainer):
     """The contrastive loss of a batch. Judged by retrieval: how often the nearest trial of another subject has the same
-    word, beside chance; measured before the first step too."""
+    word, beside chance; measured before the first step too. With word embeddings also how often the nearest word is
+    the trial's."""
 
-    def __init__(self, *arguments: Any, **more: Any):
-        super().__init__(*arguments, **more)
-        subjects = len(self.data.dataset.subjects) if self.data is not None else 0
-        if subjects < 2:
-            raise UserError(f"these data have {subjects} subject: aligning needs two or more",
-                            "--dataset_args subjects=3 for the simulated data")
+    def __init__(self, *arguments: Any, data: Any = None, words: WordVectors | None = None, **more: Any):
+        subjects = len(data.dataset.subjects) if data is not None else 0
+        if subjects < (2 if words is None else 1):
+            raise UserError(f"these data have {subjects} subject: aligning needs two or more, or word embeddings",
+                            "--dataset_args subjects=3 for the simulated data, or --word_vectors FILE")
+        self.words = words.of(class_names(data.dataset)) if words is not None and data is not None else None
+        super().__init__(*arguments, data=data, **more)
+
+    def companions(self) -> dict[str, nn.Module]:
+        return {"words": self.words} if self.words is not None else {}
 
     def forward_pass(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """(loss, embeddings (B, E) of unit length)."""
         batch = self.on_device(batch)
         embeddings = self.model(*self.inputs(batch))
-        return self.model.contrast(embeddings, batch.subject, batch.label), embeddings
+        vectors = self.words.vectors if self.words is not None else None
+        return self.model.contrast(embeddings, batch.subject, batch.label, vectors), embeddings
 
     def validate_epoch(self, val_loader: Any) -> dict[str, float]:
         values = super().validate_epoch(val_loader)
         subject = self.data.dataset.records.subject[self.found.rows]  # type: ignore[union-attr]
         label = self.data.dataset.records.label[self.found.rows]  # type: ignore[union-attr]
         found = retrieve(self.found.scores, label, subject)
-        return values | {"val_retrieval": found.top1, "val_retrieval_chance": found.expected}
+        values |= {"val_retrieval": found.top1, "val_retrieval_chance": found.expected}
+        if self.words is not None:
+            with torch.no_grad():
+                words = self.model.embed_words(self.words.vectors).float().cpu().numpy()
+            right = retrieve_words(self.found.scores, label, words)
+            values |= {"val_word_retrieval": float(right.mean()), "val_word_retrieval_chance": 1 / len(words)}
+        return values
 
     def _open(self) -> None:
         super()._open()

@@ -67,7 +67,7 @@ def _codebook(trainer: Any, use: CodeUse, shown: list[str]) -> Section:
         return Section("Codebook", "Nothing was quantised yet: these weights are from before the codebook's start "
                                    "(quantizer.warmup_steps).")
     dataset = trainer.data.dataset
-    return codebook_section(use, dataset.spec.rate_hz, shown, dataset.subjects, _class_names(dataset))
+    return codebook_section(use, dataset.spec.rate_hz, shown, dataset.subjects, class_names(dataset))
 
 
 def _leading(trainer: Any) -> list[int]:
@@ -83,7 +83,7 @@ def _classes_of(batch: Batch) -> np.ndarray:
     return label if label.ndim == 1 and label.dtype.kind == "i" else np.full(len(batch), -1)
 
 
-def _class_names(dataset: BaseDataset) -> tuple[str, ...]:
+def class_names(dataset: BaseDataset) -> tuple[str, ...]:
     """Of the labels that the records have, whatever this stage's own target is."""
     while dataset.target.kind != "classes" and hasattr(dataset, "inner"):
         dataset = dataset.inner  # type: ignore[attr-defined]
@@ -134,7 +134,7 @@ def align_sections(trainer: Any, loader: Any) -> list[Section]:
         trainer.model = trained
     known = dataset.subjects
     owner = np.array([known.index(name) for name in dataset.records.subject[after.rows].tolist()])
-    names, labels = _class_names(dataset), dataset.records.label[after.rows]
+    names, labels = class_names(dataset), dataset.records.label[after.rows]
     stages = {"before": before.scores, "after": after.scores}
     return [retrieval_section({stage: retrieve(one, labels, owner) for stage, one in stages.items()},
                               {stage: class_similarities(one, labels, owner, len(names))

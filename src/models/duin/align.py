@@ -55,7 +55,7 @@ class DuinAlign(DuinBackbone):
         if (vectors is None) != (self.word_proj is None):
             found = "no word embeddings" if vectors is None else f"word embeddings of width {vectors.shape[1]}"
             raise UserError(f"the alignment was built for d_vector={self.config.d_vector} and got {found}",
-                            "--model_args d_vector=N for embeddings of width N, d_vector=0 for trials alone")
+                            "--word_vectors FILE sets it; leave d_vector out")
         by_row = self.config.contrast.loss_mode != "unicl"
         if vectors is not None:
             words = self.embed_words(vectors)
@@ -72,7 +72,7 @@ class DuinAlign(DuinBackbone):
     def embed_words(self, vectors: Tensor) -> Tensor:
         """(K, V) -> (K, N * d_contra) of unit length."""
         if self.word_proj is None:
-            raise UserError("the alignment was built without word embeddings", "set --model_args d_vector=N")
+            raise UserError("the alignment was built without word embeddings", "--word_vectors FILE")
         return unit(self.word_proj(vectors))
 
     def init_weights(self) -> None:
