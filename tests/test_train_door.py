@@ -272,10 +272,19 @@ def test_resume_keeps_the_runs_settings_and_says_which_flags_do_not_count(data, 
     assert same(weights(tmp_path / "run"), weights(plain))
 
 
-def test_resume_from_a_numbered_checkpoint(data, plain, tmp_path):
-    assert door(data, tmp_path, "--save_freq", "1") == 0
+def test_resume_from_a_numbered_checkpoint(data, plain, tmp_path, stop_at):
+    stop_at(6)
+    assert door(data, tmp_path, "--save_freq", "1") == 75
     assert train.main(["--resume", str(tmp_path / "run" / "checkpoint-1.pth")]) == 0
     assert same(weights(tmp_path / "run"), weights(plain))
+
+
+def test_a_finished_run_is_not_overwritten_from_one_of_its_checkpoints(data, tmp_path, capsys):
+    assert door(data, tmp_path, "--save_freq", "1") == 0
+    before = (tmp_path / "run" / "last.pth").read_bytes()
+    assert train.main(["--resume", str(tmp_path / "run" / "checkpoint-1.pth")]) == 2
+    assert "--init_from" in capsys.readouterr().err
+    assert (tmp_path / "run" / "last.pth").read_bytes() == before
 
 
 def test_resume_of_a_folder_that_is_no_run_is_refused(data, tmp_path, capsys):
