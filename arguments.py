@@ -52,8 +52,8 @@ GROUPS: dict[str, list[Flag]] = {
               "evaluation", choices=("none", "backbone", "all_but_subject")),
         _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",
               of_models=True),
-        _flag("word_vectors", None, str, "align trials to these word embeddings: .npz (words, vectors) or CSV "
-              "(word,v1,v2,...); default: to the trials of other subjects", of_models=True),
+        _flag("word_vectors", None, str, "align trials to the words' embeddings: a FILE (.npz of words and vectors, "
+              "or CSV word,v1,v2,...), or learnt ones (one_hot), or to other subjects' trials (none)", of_models=True),
         _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best epoch",
               of_models=True),
     ],

@@ -21,6 +21,7 @@ from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.models.duin.new_subject import count_subjects
 from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state, run_folder, run_state
+from src.trainer.duin_sections import class_names
 
 MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
 
@@ -31,7 +32,7 @@ def companions_of_run(args: Any) -> dict[str, Any]:
     row = registry.model_row(args.model)
     if args.resume:
         return _stored_companions(row, _resumed(args)[0]) if row.codes_of or args.word_vectors else {}
-    if args.word_vectors:
+    if duin_words.names_file(args.word_vectors):
         return {"words": duin_words.read(args.word_vectors)}
     if not row.codes_of:
         return {}
@@ -50,10 +51,16 @@ def _stored_companions(row: registry.ModelRow, state: dict[str, Any]) -> dict[st
 
 
 def data_of_run(args: Any, companions: dict[str, Any] | None = None) -> RunData:
-    """The data of a run to start, or of the one to go on with: its split, its normaliser."""
+    """The data of a run to start, or of the one to go on with: its split, its normaliser.
+
+    Of `--word_vectors one_hot` the companions are known only now: their words are the data's.
+    """
     target = companions["vqvae"].target if companions and "vqvae" in companions else None
     if not args.resume:
-        return build_data(args, target=target)
+        data = build_data(args, target=target)
+        if args.word_vectors == duin_words.ONE_HOT and companions is not None:
+            companions["words"] = duin_words.one_hot(class_names(data.dataset))
+        return data
     state, found = _resumed(args)
     return build_data(args, found.parent / SPLITS, state.get("normalizer"), target)
 

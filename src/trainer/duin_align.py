@@ -13,7 +13,7 @@ from src.evaluation.retrieval import retrieve, retrieve_words
 from src.trainer.display import say
 from src.trainer.duin_sections import align_sections, class_names
 from src.trainer.duin_trainer import DuinTrainer
-from src.trainer.duin_words import WordVectors
+from src.trainer.duin_words import WordVectors, names_file
 
 
 class DuinAlignTrainer(DuinTrainer):
@@ -21,13 +21,14 @@ class DuinAlignTrainer(DuinTrainer):
     word, beside chance; measured before the first step too. With word embeddings also how often the nearest word is
     the trial's."""
 
-    def __init__(self, *arguments: Any, data: Any = None, words: WordVectors | None = None, **more: Any):
+    def __init__(self, model: Any, args: Any, *loaders: Any, data: Any = None, words: WordVectors | None = None,
+                 **more: Any):
         subjects = len(data.dataset.subjects) if data is not None else 0
-        if subjects < (2 if words is None else 1):
+        if subjects < (1 if names_file(getattr(args, "word_vectors", None)) else 2):
             raise UserError(f"these data have {subjects} subject: aligning needs two or more, or word embeddings",
                             "--dataset_args subjects=3 for the simulated data, or --word_vectors FILE")
         self.words = words.of(class_names(data.dataset)) if words is not None and data is not None else None
-        super().__init__(*arguments, data=data, **more)
+        super().__init__(model, args, *loaders, data=data, **more)
 
     def companions(self) -> dict[str, nn.Module]:
         return {"words": self.words} if self.words is not None else {}

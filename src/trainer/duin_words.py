@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from src.data.word_vectors import read_word_vectors
 from src.errors import UserError, did_you_mean
 
+ONE_HOT, NONE = "one_hot", "none"  # of --word_vectors: a place for each word that is learnt; trials are compared alone
+
 
 class WordVectors(nn.Module):
     """`words` and their embeddings `vectors` (K, V), which do not learn."""
@@ -42,6 +44,18 @@ class WordVectors(nn.Module):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """What it says was needed to build this module."""
+
+
+def names_file(value: str | None) -> bool:
+    """Whether this --word_vectors is a file."""
+    return value not in (None, NONE, ONE_HOT)
+
+
+def one_hot(names: Sequence[str]) -> WordVectors:
+    """A direction for each word: the model's projection of it is a place in common that is learnt."""
+    if not names:
+        raise UserError("--word_vectors one_hot: the labels of these data are no words", "--word_vectors none")
+    return WordVectors(names, torch.eye(len(names)))
 
 
 def read(where: str) -> WordVectors:

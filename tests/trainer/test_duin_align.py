@@ -48,6 +48,13 @@ def test_word_vectors_travel_in_the_checkpoint(tmp_path, vectors, names):
     assert assembly.companions_of_run(args)["words"].words == names
 
 
+def test_places_of_the_words_are_learnt_where_none_are_given(tmp_path, names):
+    trainer = run(tmp_path, *ALIGN, "--max_steps", "1")
+    assert trainer.words.words == names
+    assert torch.equal(trainer.words.vectors, torch.eye(3))
+    assert restored(trainer.folder).trainer.words.words == names
+
+
 def test_words_without_a_vector_are_refused_with_the_nearest(tmp_path, names):
     np.savez(tmp_path / "few.npz", words=[names[0], names[1], names[2] + "x"], vectors=np.eye(3))
     with pytest.raises(UserError, match=f"no vector for 1 of the data's 3 words: {names[2]}; did you mean "
@@ -72,5 +79,6 @@ def test_one_subject_is_aligned_to_words(tmp_path, vectors):
 
 
 def test_an_alignment_of_trials_has_no_words_in_its_checkpoint(tmp_path):
-    trainer = run(tmp_path, *ALIGN, "--max_steps", "1")
+    trainer = run(tmp_path, *ALIGN, "--max_steps", "1", "--word_vectors", "none")
+    assert trainer.model.config.d_vector == 0
     assert duin_words.from_checkpoint(checkpoint.read(trainer.folder / "last.pth")) is None
