@@ -22,14 +22,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _test(argv: list[str]) -> int:
     args = config.parse(arguments.TEST, argv)
-    from src import assembly
+    from src import restoring
 
-    examine(assembly.restore(args), args, argv)
+    examine(restoring.restore(args), args, argv)
     return OK
 
 
 def examine(run: Any, args: Any, argv: list[str]) -> None:
-    """Predict, evaluate, write, show: the life of a test. `run` is what `assembly.restore` gives."""
+    """Predict, evaluate, write, show: the life of a test. `run` is what `restoring.restore` gives."""
     from src.data.signal import TargetSpec
     from src.evaluation import console, run_story
     from src.evaluation.evaluate import evaluate

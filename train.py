@@ -33,17 +33,17 @@ def _train(argv: list[str]) -> int:
 
 def train_one(args: Any):
     """One run: data, model, trainer, fit. Returns the trainer, or None after a dry run."""
-    from src import assembly, plan
+    from src import assembly, plan, resuming
     from src.trainer import distributed
 
     if distributed.restarted() and args.resume is None:
         args.resume = "auto"  # torchrun started the processes again: go on where the run was
-    args, notes = assembly.resumed_args(args) if args.resume else (args, [])
+    args, notes = resuming.resumed_args(args) if args.resume else (args, [])
     companions = assembly.companions_of_run(args)
     data = assembly.data_of_run(args, companions)
     model = assembly.build_model(args, data.spec, data.target, assembly.subjects_of_model(args, data),
                                  companions=companions)
-    notes += assembly.init_from(model, args.init_from) if args.init_from else []
+    notes += resuming.init_from(model, args.init_from) if args.init_from else []
     trainer = assembly.build_trainer(args, model, data, companions)
     plan.show(trainer, notes)
     if args.dry_run:

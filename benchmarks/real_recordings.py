@@ -23,7 +23,7 @@ if __name__ == "__main__":
 import arguments
 import train
 from benchmarks import convert_recordings
-from src import assembly, config
+from src import config, restoring
 from src.data.dataset import Records
 from src.data.signal import TargetSpec
 from src.errors import OK, UserError
@@ -110,7 +110,7 @@ def _train(argv: list[str]) -> None:
 
 def tested(folder: Path) -> Tested:
     """What the best weights of a finished run say about its test part."""
-    run = assembly.restore(config.parse(arguments.TEST, ["--weights", str(folder)]))
+    run = restoring.restore(config.parse(arguments.TEST, ["--weights", str(folder)]))
     found = run.trainer.predict(run.loader("test"))
     return Tested(run.data.target, run.data.dataset.records.take(found.rows), found.labels, found.scores)
 

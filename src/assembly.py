@@ -1,29 +1,22 @@
-"""From settings to the parts of a run: data, model, trainer; and back from a checkpoint."""
+"""From settings to the parts of a run: data, model, trainer."""
 
 from __future__ import annotations
 
-import argparse
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src import config, options, registry
-from src.data import run_data
+from src import options, registry
 from src.data.control import retargeted
 from src.data.dataset import BaseDataset
 from src.data.open import open_dataset
-from src.data.recognise import recognise
-from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input, prepare
+from src.data.run_data import SPLITS, RunData, prepare
 from src.data.signal import SignalSpec, TargetSpec
-from src.door import NothingToDo
 from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.models.duin.new_subject import count_subjects
-from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state, run_folder, run_state
+from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state
 from src.trainer.duin_sections import class_names
-
-MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
 
 
 def companions_of_run(args: Any) -> dict[str, Any]:
@@ -31,7 +24,7 @@ def companions_of_run(args: Any) -> dict[str, Any]:
     embeddings that trials are aligned to (words)."""
     row = registry.model_row(args.model)
     if args.resume:
-        return _stored_companions(row, _resumed(args)[0]) if row.codes_of or args.word_vectors else {}
+        return stored_companions(row, _resumed(args)[0]) if row.codes_of or args.word_vectors else {}
     if duin_words.names_file(args.word_vectors):
         return {"words": duin_words.read(args.word_vectors)}
     if not row.codes_of:
@@ -42,7 +35,7 @@ def companions_of_run(args: Any) -> dict[str, Any]:
     return {"vqvae": duin_codes.read(args.vqkd_ckpt, row.codes_of)}
 
 
-def _stored_companions(row: registry.ModelRow, state: dict[str, Any]) -> dict[str, Any]:
+def stored_companions(row: registry.ModelRow, state: dict[str, Any]) -> dict[str, Any]:
     """The same from a checkpoint, without the files that they came from."""
     if row.codes_of:
         return {"vqvae": duin_codes.from_checkpoint(state)}
@@ -219,164 +212,3 @@ def workers(args: Any, device: str) -> int:
     if args.num_workers is not None:
         return args.num_workers
     return min(8, max((os.cpu_count() or 1) - 1, 0)) if device == "cuda" else 0
-
-
-# ------------------------------------------------------------------------------------ from a checkpoint
-@dataclass
-class Restored:
-    """What `test.py` works with. `folder` is the run's, None where the weights lie elsewhere."""
-
-    args: argparse.Namespace
-    checkpoint: dict[str, Any]
-    data: RunData
-    model: Any
-    trainer: Any
-    folder: Path | None
-    weights: Path
-
-    def loader(self, subset: str):
-        """As validation and test ran in training, so that scores are the same to the last bit."""
-        size = self.args.test_batch_size or self.args.val_batch_size or self.args.batch_size
-        if subset == "valid":
-            size = self.args.val_batch_size or self.args.batch_size
-        return self.data.loader(subset, size, num_workers=workers(self.args, self.trainer.device.type))
-
-
-def restore(args: Any) -> Restored:
-    """Model, data and trainer behind --weights; --dataset or --data_path put other data in place of the run's own."""
-    path = checkpoint.find_weights(args.weights, "checkpoints")
-    state = checkpoint.read(path)
-    if state.get("model_name") is None or state.get("signal_spec") is None:
-        raise UserError(f"{path}: written by a script without a registered model and data",
-                        "load it with trainer.load_checkpoint in that script")
-    saved = config.complete(argparse.Namespace(**state["args"]))
-    spec, target = SignalSpec.from_dict(state["signal_spec"]), TargetSpec.from_dict(state["target_spec"])
-    folder = path.parent if (path.parent / "config.json").exists() else None
-    merged = _merge(saved, args)
-    data = _new_data(merged, state, spec, target) if _names_new_data(args) else _own_data(merged, state, folder, target)
-    check_same_input(spec, data.spec)
-    model = build_model(merged, spec, target, stored=state["model_config"])
-    model.weights_loaded = True
-    row = registry.model_row(merged.model)
-    trainer = registry.load(row.trainer)(model, merged, data=data, **_stored_companions(row, state))
-    run_state.use_for_inference(trainer, state)
-    return Restored(merged, state, data, model, trainer, folder, path)
-
-
-def _names_new_data(args: Any) -> bool:
-    return args.data_path is not None or args.dataset is not None
-
-
-def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
-    """The run's settings, with what the test command itself was given; --batch_size there means every batch."""
-    merged = argparse.Namespace(**vars(saved))
-    given = {name for name, source in args.sources.items() if source in ("command line", "file")}
-    for name in given - {"weights", "subset", "output_dir", "config"}:
-        setattr(merged, name, getattr(args, name))
-    if "batch_size" in given:
-        merged.val_batch_size = merged.test_batch_size = args.batch_size
-    if "limit" not in given and _names_new_data(args):
-        merged.limit = None
-    if _names_new_data(args):
-        recipe = registry.recipe_words(saved.model, args.dataset, "dataset_args")
-        merged.dataset, merged.data_path = args.dataset, args.data_path
-        merged.dataset_args = config.merge_keyed(recipe, args.dataset_args)
-    merged.resume, merged.use_multigpu = None, False
-    return merged
-
-
-def _own_data(args: Any, state: dict[str, Any], folder: Path | None, target: TargetSpec) -> RunData:
-    """The run's split as it was; a --limit of the test command takes some records of each part after it is checked."""
-    trained = argparse.Namespace(**{**vars(args), "limit": state["args"].get("limit")})
-    data = build_data(trained, folder / SPLITS if folder else None, state["normalizer"], target)
-    if data.digest() != state["splits_digest"]:
-        raise UserError("the split of these data is not the one that these weights were trained with: records changed",
-                        "name the data to test on with --data_path, or test from the run folder with its splits.json")
-    data.rows = {part: run_data.limited(rows, args.limit, args.seed) for part, rows in data.rows.items()}
-    return data
-
-
-def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: TargetSpec) -> RunData:
-    """Data that the weights have not seen, brought to their channels, rate, unit, window and class order."""
-    args.dataset = args.dataset or recognise(args.data_path)
-    options_given = key_values(args.dataset_args)
-    found = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record).spec
-    if not {name.lower() for name in spec.channels} <= {name.lower() for name in found.channels}:
-        raise UserError(f"these weights expect {_described(spec)}; these data have {_described(found)}",
-                        "channels are matched by name; those that are missing cannot be made up")
-    dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
-    dataset = with_own_target(args, dataset, target)
-    if dataset.target.names != target.names or dataset.target.kind != target.kind:
-        raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "
-                        f"{dataset.target.kind} {', '.join(dataset.target.names)}",
-                        "use the names of the training data")
-    return as_test_part(dataset, args, state["normalizer"])
-
-
-def _described(spec: SignalSpec) -> str:
-    names = ", ".join(spec.channels[:12]) + (" ..." if len(spec.channels) > 12 else "")
-    return f"{len(spec.channels)} channels ({names}) at {spec.rate_hz:g} Hz in {spec.unit}"
-
-
-def init_from(model, where: str) -> list[str]:
-    """Start from weights of a run or file; returns what loaded and what did not. UserError where nothing fits.
-
-    A model that knows the files of its original (`load_original`) reads them its own way; else names and shapes decide.
-    """
-    path = Path(where)
-    state = read_state_dict(checkpoint.find_weights(path) if path.is_dir() else path)
-    own = model.state_dict()
-    if set(own) != set(state) and hasattr(model, "load_original"):
-        model.init_weights()
-        return [f"{where}: {model.load_original(state)}"]
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if not any(value.dim() > 1 for value in fitting.values()):  # a bias alone fits by chance
-        vectors = f" but {', '.join(list(fitting)[:4])}" if fitting else ""
-        raise UserError(f"--init_from {where}: none of its {len(state)} tensors fits this model{vectors}",
-                        "the names and shapes of the file's tensors must be the model's")
-    model.init_weights()
-    model.weights_loaded = True
-    model.load_state_dict(fitting, strict=False)
-    rest = {"missing (drawn anew)": [name for name in own if name not in state],
-            "unexpected (ignored)": [name for name in state if name not in own],
-            "of another shape (drawn anew)": [n for n in state if n in own and own[n].shape != state[n].shape]}
-    share = sum(value.numel() for value in fitting.values()) / sum(value.numel() for value in own.values())
-    lines = [f"{len(fitting)} of {len(own)} tensors ({share:.0%} of the model's numbers) from {where}"]
-    return lines + [f"{len(names)} {what}: {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
-                    for what, names in rest.items() if names]
-
-
-# ------------------------------------------------------------------------------------------- resuming
-def resumed_args(args: Any) -> tuple[Any, list[str]]:
-    """The settings of the run to go on with, and lines that say what of the command line does not count and why.
-
-    What may change from here on is how a run is watched and where it computes, not what it computes.
-    """
-    if args.resume == "auto":
-        world = distributed.join(args.device)  # the main rank looks, so that all ranks go on with the same run
-        folder, finished = world.from_main(run_folder.find_for_resume(args) if world.is_main else None)
-        if finished:
-            raise NothingToDo(f"{folder}: this run is finished already")
-        if folder is None:
-            args.resume = None
-            return args, ["--resume auto: no unfinished run of these settings; starting a new one"]
-        args.resume = str(folder)
-    folder = Path(args.resume) if Path(args.resume).is_dir() else Path(args.resume).parent
-    if not Path(args.resume).exists():
-        raise UserError(f"--resume {args.resume}: no such file or folder",
-                        "python train.py --resume auto, or a run folder")
-    if Path(args.resume).is_dir() and run_folder.is_finished(folder):
-        raise NothingToDo(f"{folder}: this run is finished already; from its weights: --init_from {folder}")
-    saved = config.complete(argparse.Namespace(**run_folder.read_config(folder)))
-    notes = []
-    for name, source in args.sources.items():
-        value, was = getattr(args, name), getattr(saved, name, None)
-        if source != "command line" or value == was or name in ("resume", "config"):
-            continue
-        if name in run_folder.IGNORED_IN_COMPARISON or name in MAY_CHANGE:
-            setattr(saved, name, value)
-        elif name not in ("experiment_name",):
-            notes.append(f"--{name} {value}: the run's {was} counts, since a resumed run is the same run; "
-                         f"to start anew from its weights: --init_from {folder}")
-    saved.resume, saved.sources = args.resume, args.sources
-    return saved, notes

@@ -61,7 +61,8 @@ _DUIN_LABELLED = {"epochs": 200, "warmup_epochs": 20, "batch_size": 32, "lr": 2e
 _STRETCHES = ["task=pretrain", "samples=4000"]
 _THREE_SUBJECTS = ["subjects=3"]
 _SIMULATED_VQVAE = {"epochs": 40, "warmup_epochs": 4, "batch_size": 32, "lr": 1e-3, "schedule_unit": "update"}
-_SIMULATED_CODES = ["quantizer.codex_size=128", "quantizer.warmup_steps=80"]  # continuous first, then a small codebook
+# continuous first, then a small codebook; of the band of the evoked waves, since the background is louder
+_SIMULATED_CODES = ["quantizer.codex_size=128", "quantizer.warmup_steps=80", "reconstruction.band_hz=2.5,10"]
 _SIMULATED_MAE = {"epochs": 30, "warmup_epochs": 3, "batch_size": 32, "lr": 5e-4, "schedule_unit": "update"}
 _SIMULATED_WORDS = {"epochs": 48, "warmup_epochs": 4.8, "lr": 5e-4, "schedule_unit": "update"}
 

@@ -43,7 +43,7 @@ class Invented(BaseDataset):
 
 
 def fake_run(folder):
-    """What `assembly.restore` gives, with a trainer that answers from the labels."""
+    """What `restoring.restore` gives, with a trainer that answers from the labels."""
     dataset, rows = Invented(), {"train": np.arange(20), "valid": np.arange(0), "test": np.arange(39, 19, -1)}
 
     def predict(loader):

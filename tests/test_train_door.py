@@ -14,7 +14,7 @@ import torch
 
 import arguments
 import train
-from src import assembly, config
+from src import config, restoring
 from src.models.model import Model
 from src.trainer.step import Step
 from tests import doors
@@ -347,7 +347,7 @@ def test_seeds_without_a_test_part_show_the_best_validation(data, tmp_path, caps
 
 # ---------------------------------------------------------------------------------------------- testing
 def restored(*argv):
-    return assembly.restore(config.parse(arguments.TEST, list(argv)))
+    return restoring.restore(config.parse(arguments.TEST, list(argv)))
 
 
 def test_weights_names_a_file_a_run_or_nothing(data, plain, tmp_path, monkeypatch, capsys):

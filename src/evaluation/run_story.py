@@ -18,7 +18,7 @@ from src.evaluation.words import plural
 
 
 def tell(run: Any, args: Any, sections: list[Section], command: str) -> Story:
-    """`run` as `assembly.restore` gives it, `args` those of the test command."""
+    """`run` as `restoring.restore` gives it, `args` those of the test command."""
     saved, dataset = run.checkpoint, run.data.dataset
     events = read_events(run.folder / METRICS) if run.folder else []
     return Story(

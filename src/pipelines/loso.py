@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import arguments
-from src import assembly, config, registry
+from src import assembly, config, registry, resuming
 from src.data.dataset import Records
 from src.data.run_data import SPLITS, limited, prepare
 from src.data.splits import save_splits
@@ -182,7 +182,7 @@ def _without_shots(fit: Stage, others: Stage, start: Path) -> dict[str, dict[str
     state = checkpoint.read(checkpoint.find_weights(others.folder))
     data = prepare(assembly.open_data(args), args, splits=Path(args.splits), normalizer=state["normalizer"])
     model = assembly.build_model(args, data.spec, data.target)
-    assembly.init_from(model, str(start))
+    resuming.init_from(model, str(start))
     trainer = registry.load(registry.model_row(args.model).trainer)(model, args, data=data)
     found = stages.by_subject(trainer, data.loader("test", args.val_batch_size or args.batch_size))
     if trainer.world.is_main:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import arguments
-from src import assembly, config, options, registry
+from src import assembly, config, options, registry, restoring
 from src.data.dataset import BaseDataset, Records
 from src.data.run_data import choose_parts
 from src.data.signal import TargetSpec
@@ -147,7 +147,7 @@ def tested(stage: Stage, trainer: Any) -> dict[str, dict[str, float]]:
     if known:
         return known
     if trainer is None:
-        restored = assembly.restore(config.parse(arguments.TEST, ["--weights", str(folder)]))
+        restored = restoring.restore(config.parse(arguments.TEST, ["--weights", str(folder)]))
         trainer, loader = restored.trainer, restored.loader("test")
     else:
         loader = trainer.test_loader or trainer.data.loader("test", 1)  # which says what parts there are

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from src import assembly
+from src import resuming
 from src.door import NothingToDo
 from src.errors import UserError
 from src.trainer import checkpoint, run_folder
@@ -18,7 +18,7 @@ def auto(folder, **more):
     """The arguments of a command line with --resume auto after looking for the run, and the lines said."""
     args = flags(folder, resume="auto", **more)
     args.sources = dict.fromkeys(more, "command line")
-    return assembly.resumed_args(args)
+    return resuming.resumed_args(args)
 
 
 def aged(folder, seconds: int) -> None:

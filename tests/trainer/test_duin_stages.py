@@ -10,7 +10,7 @@ import torch
 
 import arguments
 import train
-from src import assembly, config
+from src import assembly, config, restoring
 from src.errors import UserError
 from src.interop.duin_checkpoints import model_params, write_stage
 from src.trainer import checkpoint
@@ -54,7 +54,7 @@ def mae(vqvae, tmp_path_factory):
 
 
 def restored(folder, *argv):
-    return assembly.restore(config.parse(arguments.TEST, ["--weights", str(folder), "--device", "cpu", *argv]))
+    return restoring.restore(config.parse(arguments.TEST, ["--weights", str(folder), "--device", "cpu", *argv]))
 
 
 # -------------------------------------------------------------------------------------------- first stage
