@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import arguments
-from src import assembly, config, options, registry, restoring
+from src import assembly, config, options, registry, restoring, resuming
 from src.data.dataset import BaseDataset, Records
 from src.data.run_data import choose_parts
 from src.data.signal import TargetSpec
@@ -124,7 +124,7 @@ def _shared(records: Records, of_words: Path | None) -> dict[str, np.ndarray] | 
 
 def _refuse_another(folder: Path, args: argparse.Namespace) -> None:
     """UserError where the stage of this name was begun with other settings."""
-    ignored = run_folder.IGNORED_IN_COMPARISON | set(assembly.MAY_CHANGE) | PLACES
+    ignored = run_folder.IGNORED_IN_COMPARISON | set(resuming.MAY_CHANGE) | PLACES
     before, now = run_folder.read_config(folder), json.loads(json.dumps(config.to_save(args)))
     different = [f"--{name} {now[name]} (there: {before[name]})" for name in now
                  if name in before and name not in ignored and before[name] != now[name]]
