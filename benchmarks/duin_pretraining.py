@@ -158,7 +158,7 @@ def told_stretches(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     active = np.zeros((count, signals.shape[2] // 100, MOTIFS), np.float32)
     patches = np.arange(active.shape[1])
     for row, one in enumerate(stretches):
-        for spoken in one.meta["motifs"]:
+        for spoken in one.metadata["motifs"]:
             centre = 5 * (spoken.start_s + spoken.stop_s)  # in patches of 0.1 s
             active[row, np.abs(patches + 0.5 - centre) <= 1, spoken.motif] = spoken.gain > 0
     return torch.from_numpy(signals), torch.from_numpy(active)

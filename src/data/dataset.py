@@ -49,6 +49,7 @@ class BaseDataset(ABC):
     target: TargetSpec
     source: str = ""  # one line for people: what these data are and where they come from
     within_subject: bool = False  # True where each subject is decoded from other trials of the same subject
+    info: dict[str, np.ndarray] = {}  # noqa: RUF012  column (age, sex, device) -> (n,) str, "" where unknown
     notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
 
     @abstractmethod

@@ -21,7 +21,8 @@ TargetKind = Literal["classes", "multilabel", "value", "tokens", "samples", "sig
 @dataclass(frozen=True)
 class SignalSpec:
     """What goes into a model: `channels` by name, `rate_hz`, `unit` (mV, uV), `samples` per channel and, in order,
-    every step of preparation and normalisation in words; `resampling` is the method used where a rate was changed."""
+    every step of preparation and normalisation in words; `resampling` is the method used where a rate was changed and
+    `preparation` holds the options of `prepare.py` that made the data (empty: none), replayed on new recordings."""
 
     channels: tuple[str, ...]
     rate_hz: float
@@ -29,6 +30,7 @@ class SignalSpec:
     samples: int
     steps: tuple[str, ...] = ()
     resampling: str = "polyphase"
+    preparation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -92,15 +94,41 @@ class TargetSpec:
 
 
 @dataclass
+class Annotations:
+    """What was marked in a recording, in order of time; all columns have one row per mark.
+
+    `sample` counts at the recording's sampling rate; `symbol` is the kind of the mark (N, V, + of WFDB; empty where
+    the format has none) and `note` its text. `length` is 0 for a point in time.
+    """
+
+    sample: np.ndarray  # (n,) int64
+    symbol: np.ndarray  # (n,) str
+    note: np.ndarray  # (n,) str
+    length: np.ndarray  # (n,) int64 samples
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    @classmethod
+    def none(cls) -> Annotations:
+        empty, text = np.zeros(0, np.int64), np.zeros(0, str)
+        return cls(empty, text, text, empty)
+
+
+@dataclass
 class Recording:
-    """One file as read: `signal` (channels, samples) float32 in `unit`, NaN where nothing was recorded."""
+    """One recording as read: `signal` (channels, samples) float32 in `unit`, NaN where nothing was recorded.
+
+    `unit` is that of every channel; where a file mixes units it is that of the first and `metadata["units"]` has all.
+    """
 
     name: str
     signal: np.ndarray
-    rate_hz: float
-    channels: tuple[str, ...]
+    sampling_rate_hz: float
+    channel_names: tuple[str, ...]
     unit: str
-    meta: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    annotations: Annotations = field(default_factory=Annotations.none)
 
 
 @dataclass

@@ -48,26 +48,27 @@ def _read(path: Path, seconds: float) -> Recording:
 
 def _facts(recording: Recording) -> list[str]:
     channels, samples = recording.signal.shape
-    lines = [f"signal     {channels} channels, {samples} samples at {recording.rate_hz:g} Hz "
-             f"({samples / recording.rate_hz:.4g} s) in {recording.unit or 'an unknown unit'}",
+    lines = [f"signal     {channels} channels, {samples} samples at {recording.sampling_rate_hz:g} Hz "
+             f"({samples / recording.sampling_rate_hz:.4g} s) in {recording.unit or 'an unknown unit'}",
              f"{'channel':<12}{'smallest':>12}{'median':>12}{'largest':>12}{'absent':>9}"]
-    for name, trace in zip(recording.channels, recording.signal):
+    for name, trace in zip(recording.channel_names, recording.signal):
         there = trace[np.isfinite(trace)]
         absent = f"{1 - len(there) / max(len(trace), 1):.1%}"
         if len(there) == 0:
             lines.append(f"{name:<12}{'-':>12}{'-':>12}{'-':>12}{absent:>9}")
         else:
             lines.append(f"{name:<12}{there.min():>12.4g}{np.median(there):>12.4g}{there.max():>12.4g}{absent:>9}")
-    facts = {name: value for name, value in recording.meta.items() if isinstance(value, (str, int, float))}
+    facts = {name: value for name, value in recording.metadata.items() if isinstance(value, (str, int, float))}
     return lines + [f"{name:<11}{value}" for name, value in facts.items()]
 
 
 def _draw(recording: Recording, picture: Path, seconds: float) -> None:
     from src.evaluation.recordings import recording_figure
 
-    samples = min(recording.signal.shape[1], max(round(seconds * recording.rate_hz), 2))
+    samples = min(recording.signal.shape[1], max(round(seconds * recording.sampling_rate_hz), 2))
     signal = np.nan_to_num(recording.signal[:, :samples])
-    figure = recording_figure(signal, SignalSpec(recording.channels, recording.rate_hz, recording.unit, samples))
+    spec = SignalSpec(recording.channel_names, recording.sampling_rate_hz, recording.unit, samples)
+    figure = recording_figure(signal, spec)
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture, dpi=150)

@@ -91,7 +91,7 @@ class SimulatedECG(BaseDataset):
 
     def metadata(self, row: int) -> dict:
         """Patient, age, sex, device, time, intervals (29999: not measured), labels, statements of record `row`."""
-        return self.recording(row).meta
+        return self.recording(row).metadata
 
     def label_names(self, row: int) -> tuple[str, ...]:
         """The names of the labels of record `row`; empty for the few that have none."""

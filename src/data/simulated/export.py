@@ -92,7 +92,7 @@ def _ecg_npz(dataset: SimulatedECG, folder: Path, limit: int | None) -> int:
 
 
 def _metadata_line(recording: Recording) -> list[str]:
-    meta = recording.meta
+    meta = recording.metadata
     statements = meta["statements"] + [""] * (REPORT_COLUMNS - len(meta["statements"]))
     return [recording.name, *(str(meta[key]) for key in ("patient", "age", "sex", "device", "time")),
             ";".join(meta["labels"]), *statements]
@@ -113,7 +113,7 @@ def _ecg_files(dataset: SimulatedECG, folder: Path, limit: int | None, write, by
         place = record_folder(recording) if by_patient else Path()
         (folder / place).mkdir(parents=True, exist_ok=True)
         write(recording, folder / place)
-        lines.append([(place / recording.name).as_posix(), ";".join(recording.meta["labels"]),
+        lines.append([(place / recording.name).as_posix(), ";".join(recording.metadata["labels"]),
                       str(records.subject[row]), str(records.subset[row])])
     _write_table(folder / "labels.csv", ("record", "label", "subject", "subset"), lines)
     return len(rows)

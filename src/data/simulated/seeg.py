@@ -114,7 +114,7 @@ class SimulatedSEEG(BaseDataset):
 
     def metadata(self, row: int) -> dict:
         """Word, repetition and the motifs as spoken (number, start and stop in s, scale, gain) of trial `row`."""
-        return self.recording(row).meta
+        return self.recording(row).metadata
 
     def stretch(self, subject: int, index: int) -> Recording:
         """Unlabelled stretch `index` of a subject, 10 s in uV: words and free strings of motifs, no cue.

@@ -24,13 +24,13 @@ MAT_HEADER_BYTES = 24
 
 def record_folder(recording: Recording) -> Path:
     """p1000/p10000012/s40000001: patients in groups, each record in a folder of its study."""
-    patient = str(recording.meta["patient"])
+    patient = str(recording.metadata["patient"])
     return Path(f"p{patient[:4]}") / f"p{patient}" / f"s{recording.name}"
 
 
 def write_wfdb(recording: Recording, folder: Path) -> None:
     """<name>.hea and <name>.dat; one unit is half a step of the recorder, so the limb leads' identities stay exact."""
-    lsb_uv = recording.meta["lsb_uv"]
+    lsb_uv = recording.metadata["lsb_uv"]
     samples = _int16(to_half_steps(recording.signal, lsb_uv), recording.name)
     (folder / f"{recording.name}.dat").write_bytes(_interleave(samples))
     _write_header(recording, folder, samples, f"{recording.name}.dat 16", f"{2000 / lsb_uv!r}(0)/mV")
@@ -58,10 +58,10 @@ def _interleave(samples: np.ndarray) -> bytes:
 
 
 def _write_header(recording: Recording, folder: Path, samples: np.ndarray, file: str, gain: str) -> None:
-    lines = [f"{recording.name} {len(samples)} {recording.rate_hz:g} {samples.shape[1]}"]
-    for lead, values in zip(recording.channels, samples):
+    lines = [f"{recording.name} {len(samples)} {recording.sampling_rate_hz:g} {samples.shape[1]}"]
+    for lead, values in zip(recording.channel_names, samples):
         lines.append(f"{file} {gain} 16 0 {values[0]} {_checksum(values)} 0 {lead}")
-    meta = recording.meta
+    meta = recording.metadata
     lines += [f"# Age: {meta['age']}", f"# Sex: {'Male' if meta['sex'] == 'M' else 'Female'}",
               f"# Dx: {','.join(map(str, diagnosis_codes(meta)))}"]
     (folder / f"{recording.name}.hea").write_text("\n".join(lines) + "\n", encoding="ascii")

@@ -132,8 +132,8 @@ def test_a_long_recording_is_shown_by_its_start_alone(tmp_path):
     write_edf(tmp_path / "a.edf", ("A1", "ECG X"), seconds=90)
     recording = read_mne(tmp_path / "a.edf", 60)
     assert recording.signal.shape == (2, 6000)
-    assert recording.meta["types"] == "eeg 1, ecg 1"
-    assert recording.meta["events"] == "stop 10, go 10"
+    assert recording.metadata["types"] == "eeg 1, ecg 1"
+    assert recording.metadata["events"] == "stop 10, go 10"
 
 
 def test_what_is_recognised_as_a_recording_can_be_read():

@@ -21,7 +21,8 @@ def test_what_the_wfdb_package_writes_is_read_as_it_reads_it(tmp_path):
                     fmt=[fmt] * 3, write_dir=str(tmp_path))
         read, theirs = read_wfdb(tmp_path, f"r{fmt}"), wfdb.rdrecord(str(tmp_path / f"r{fmt}"))
         assert np.allclose(read.signal, theirs.p_signal.T, atol=1e-5)
-        assert (read.rate_hz, read.channels, read.meta["units"]) == (257, ("I", "II", "V1"), ("mV", "uV", "mV"))
+        assert (read.sampling_rate_hz, read.channel_names) == (257, ("I", "II", "V1"))
+        assert read.metadata["units"] == ("mV", "uV", "mV")
         header = read_header(tmp_path, f"r{fmt}")
         assert np.allclose(read_range(header, 100, 140), read.signal[:, 100:140])
 
@@ -29,7 +30,7 @@ def test_what_the_wfdb_package_writes_is_read_as_it_reads_it(tmp_path):
 def test_channels_of_one_name_are_told_apart(tmp_path):
     (tmp_path / "r.hea").write_text("r 2 100 10\n" + "r.dat 16 200/mV 16 0 0 0 0 ECG\n" * 2)
     (tmp_path / "r.dat").write_bytes(bytes(40))
-    assert read_wfdb(tmp_path, "r").channels == ("ECG", "ECG_2")
+    assert read_wfdb(tmp_path, "r").channel_names == ("ECG", "ECG_2")
 
 
 def refused(folder, header, reason, **files):

@@ -61,7 +61,7 @@ def test_a_record_is_float32_of_the_stated_shape(data):
 
 def test_limb_leads_follow_from_two_of_them_exactly(recordings):
     for recording in recordings:
-        one, two, three, right, left, foot = to_half_steps(recording.signal, recording.meta["lsb_uv"])[:6]
+        one, two, three, right, left, foot = to_half_steps(recording.signal, recording.metadata["lsb_uv"])[:6]
         assert np.array_equal(three, two - one)
         assert np.array_equal(-2 * right, one + two)
         assert np.array_equal(2 * left, 2 * one - two)
@@ -71,12 +71,12 @@ def test_limb_leads_follow_from_two_of_them_exactly(recordings):
 
 def test_stored_voltages_are_whole_half_steps(recordings):
     for recording in recordings[:20]:
-        steps = recording.signal.astype(np.float64) * 2000 / recording.meta["lsb_uv"]
+        steps = recording.signal.astype(np.float64) * 2000 / recording.metadata["lsb_uv"]
         assert np.abs(steps - np.rint(steps)).max() < 1e-2
 
 
 def test_rates_and_r_waves_are_those_of_people(recordings):
-    rates = [recording.meta["rate_bpm"] for recording in recordings]
+    rates = [recording.metadata["rate_bpm"] for recording in recordings]
     assert min(rates) >= 36
     assert max(rates) <= 150
     r_waves = [np.percentile(recording.signal[LEADS.index("V5")], 99.7) for recording in recordings]
@@ -96,7 +96,7 @@ def test_the_rate_changes_neither_labels_nor_metadata(rate_hz):
     low, high = SimulatedECG(Config(patients=20)), SimulatedECG(Config(patients=20, rate_hz=rate_hz))
     assert np.array_equal(low.records.label, high.records.label)
     one, two = low.recording(11), high.recording(11)
-    assert one.meta == two.meta
+    assert one.metadata == two.metadata
     assert two.signal.shape == (12, 10 * rate_hz)
     time, other = np.arange(1000) / 100, np.arange(10 * rate_hz) / rate_hz
     assert np.corrcoef(one.signal[1], np.interp(time, other, two.signal[1]))[0, 1] > 0.95
@@ -125,7 +125,7 @@ def test_labels_of_the_table_are_those_of_the_signals(data):
 
 def test_wide_complexes_and_long_intervals_show_in_the_measurements(recordings):
     def of(label: str, key: str) -> list:
-        return [each.meta[key] for each in recordings if label in each.meta["labels"]]
+        return [each.metadata[key] for each in recordings if label in each.metadata["labels"]]
 
     assert np.median(of("LBBB", "qrs_ms")) > np.median(of("NORM", "qrs_ms")) + 25
     assert min(pr for pr in of("1AVB", "pr_ms")) >= 205
@@ -142,10 +142,10 @@ def test_statements_name_the_findings(recordings):
     words = {"AF": "fibrillation", "LBBB": "left bundle", "PVC": ("ventricular premature", "pvc")}
     hits = []
     for recording in recordings:
-        text = "\n".join(recording.meta["statements"]).lower()
-        assert len(recording.meta["statements"]) <= 18
+        text = "\n".join(recording.metadata["statements"]).lower()
+        assert len(recording.metadata["statements"]) <= 18
         for label, word in words.items():
-            if label in recording.meta["labels"]:
+            if label in recording.metadata["labels"]:
                 hits.append(any(part in text for part in ([word] if isinstance(word, str) else word)))
     assert len(hits) > 15
     assert np.mean(hits) > 0.85

@@ -75,7 +75,7 @@ def test_a_lower_rate_is_the_same_trial_decimated(data):
     slow = SimulatedSEEG(Config(rate_hz=250, samples=750))
     full, low = data.recording(5), slow.recording(5)
     assert low.signal.shape == (10, 750)
-    assert low.meta == full.meta
+    assert low.metadata == full.metadata
     fourth = full.signal.reshape(10, 750, 4).mean(-1)
     assert np.corrcoef(fourth[0, 50:-50], low.signal[0, 50:-50])[0, 1] > 0.97
 
@@ -93,10 +93,10 @@ def test_a_stretch_names_its_words_and_motifs(data):
     stretch = data.stretch(0, 3)
     assert stretch.signal.shape == (10, 10_000)
     assert np.array_equal(stretch.signal, data.stretch(0, 3).signal)
-    named = [word for word in stretch.meta["words"] if word[0]]
+    named = [word for word in stretch.metadata["words"] if word[0]]
     assert named
     assert all(name in data.target.names for name, _, _ in named)
-    starts = [spoken.start_s for spoken in stretch.meta["motifs"]]
+    starts = [spoken.start_s for spoken in stretch.metadata["motifs"]]
     assert starts == sorted(starts)
 
 
