@@ -1,4 +1,4 @@
-"""Two tables, models and data sets: name -> classes, recipe, one line of what it is.
+"""Three tables, models, data sets and raw sets to prepare: name -> classes, recipe, one line of what it is.
 
 Plain strings only, so that help texts list everything without importing torch. A new family is one row here.
 A recipe holds what its source or a measurement found to work; `docs/models.md` says where each number is from.
@@ -40,6 +40,16 @@ class DatasetRow:
     about: str
     needs_path: bool = False
     recipe: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One set of raw recordings that `prepare.py NAME --raw_root DIR` turns into a data set."""
+
+    find: str  # "module:function" (root: Path, options: Options) -> RawSet
+    options: str  # "module:Options", a frozen dataclass (--dataset_args key=value)
+    about: str
+    prepare: dict[str, Any] = field(default_factory=dict)  # preparation options that its protocol asks for
 
 
 _DUIN_TINY = {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16, "tokenizer.n_filters": (32, 32, 4)}
@@ -242,6 +252,18 @@ DATASETS: dict[str, DatasetRow] = {
         recipe={"normalize": "record"},
     ),
 }
+
+RAW_SETS: dict[str, RawRow] = {
+    "folder": RawRow(
+        find="src.data.sets.folder:find",
+        options="src.data.sets.folder:Options",
+        about="any readable files and a labels.csv of record,label[,subject][,subset]",
+    ),
+}
+
+
+def raw_row(name: str) -> RawRow:
+    return _row(RAW_SETS, name, "set to prepare")
 
 
 def model_row(name: str) -> ModelRow:
