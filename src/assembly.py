@@ -169,10 +169,9 @@ def models_for(target: TargetSpec) -> list[str]:
 def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
     """Weakest first: what the data say, the recipe (--replica: none), --preset, --dropout, --replica, --model_args."""
     known = options.leaves(model_class.Config)
-    recipe = registry.recipe_words(args.model, args.dataset, "model_args")
+    recipe = [] if args.replica else registry.recipe_words(args.model, args.dataset, "model_args")
     values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
-    if not args.replica:
-        values |= key_values([word for word in args.model_args if word in recipe])
+    values |= key_values([word for word in args.model_args if word in recipe])
     if args.preset:
         values |= row.presets[args.preset]
     if args.dropout is not None:

@@ -92,7 +92,10 @@ def _recipes(given: dict[str, Any], errors: list[str]) -> list[dict[str, Any]]:
     dataset = given.get("dataset") or _recognised(given.get("data_path"), errors) or row.dataset
     if registry.DATASETS[dataset].needs_path and given.get("data_path") is None:
         errors.append(f"--dataset {dataset}: needs --data_path, the folder or file with the recordings")
-    return [{"dataset": dataset, **row.recipe}, registry.DATASETS[dataset].recipe, row.recipes.get(dataset, {})]
+    recipes = [{"dataset": dataset, **row.recipe}, registry.DATASETS[dataset].recipe, row.recipes.get(dataset, {})]
+    if given.get("replica"):  # the original has hyperparameters of its own
+        recipes = [{name: value for name, value in recipe.items() if name != "model_args"} for recipe in recipes]
+    return recipes
 
 
 def _recognised(data_path: str | None, errors: list[str]) -> str | None:

@@ -241,3 +241,15 @@ def test_data_of_the_folder_are_recognised(tmp_path):
     (empty / "notes.txt").touch()
     assert "(found .txt)" in refused("--data_path", str(empty))
     assert "a .txt file is no data set" in refused("--data_path", str(empty / "notes.txt"))
+
+
+def test_a_replica_takes_no_hyperparameter_of_the_recipe_and_every_typed_one():
+    from src import assembly
+
+    row = registry.MODELS["duin_vqvae"]
+    model = registry.load(row.model)
+    bare = parse("--model", "duin_vqvae", "--replica")
+    typed = parse("--model", "duin_vqvae", "--replica", "--model_args", "quantizer.warmup_steps=80")
+    assert bare.model_args == []
+    assert "quantizer.codex_size" not in assembly.hyperparameters(bare, row, model)
+    assert assembly.hyperparameters(typed, row, model)["quantizer.warmup_steps"] == "80"

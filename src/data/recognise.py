@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from src.data.readers.mne_files import SUFFIXES as CONTINUOUS
 from src.errors import UserError
 
 ARRAYS = (".npz", ".npy", ".mat")
-CONTINUOUS = (".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set")  # what MNE reads here
 LOOKED_AT = 20_000  # files of a folder; a larger one is recognised by its first ones
 EXAMPLE = """a data set folder is one of
     arrays   .npz, .npy or .mat files that hold signal (records, channels, samples), label and, if known, subject

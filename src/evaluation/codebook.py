@@ -161,8 +161,8 @@ def diagnosis(counts: np.ndarray) -> str:
     carry = "carries" if carried == 1 else "carry"
     found = (f"{carried:,} of {plural(size, 'code')} {carry} {percent(CARRIED)} of the tokens, "
              f"perplexity {used:.3g}")
-    again = ("let the bottleneck be continuous at first (--model_args quantizer.warmup_steps=1000) and restart dead "
-             "codes (quantizer.restart_after=200)")
+    again = ("let the bottleneck be continuous for the first updates, about as many as the learning rate warms up "
+             "(--model_args quantizer.warmup_steps=N), or restart dead codes (quantizer.restart_after=N updates)")
     if used < COLLAPSED:
         return (f"The codebook has collapsed: {found}. Such codes tell nothing apart and cannot teach a second stage. "
                 f"Train again: {again}.")

@@ -114,16 +114,17 @@ def diagnosis(found: Reconstruction) -> str:
     said = (f"Standardised error {error:.2f} (1 is a flat line): {percent(max(0.0, 1 - error))} of the variance is "
             "reconstructed")
     if error >= 0.99:
-        return (f"{said}. Nothing was learnt: train longer, or let the bottleneck be continuous at first (--model_args "
-                "quantizer.warmup_steps=1000).")
+        return (f"{said}. Nothing was learnt: train longer, or let the bottleneck be continuous for the first updates "
+                "(--model_args quantizer.warmup_steps=N).")
     names = band_names(found.bands)
     lost = [name for name, share in zip(names, explained) if share < KEPT]
     if not lost:
         return f"{said}, in all bands up to {found.bands[-1][1]:g} Hz." if names else f"{said}."
     if len(lost) == len(names):
         return (f"{said}, but less than {percent(KEPT)} of every band above {found.bands[0][0]:g} Hz: only drifts are "
-                "kept.")
-    return f"{said}, but less than {percent(KEPT)} of {_listed(lost)}: the codes do not know these bands."
+                "kept. Reconstruct the band of interest alone (--model_args reconstruction.band_hz=LOW,HIGH).")
+    return (f"{said}, but less than {percent(KEPT)} of {_listed(lost)}: the codes do not know these bands "
+            "(reconstruction.band_hz=LOW,HIGH chooses what is reconstructed).")
 
 
 def _listed(names: list[str]) -> str:

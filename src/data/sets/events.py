@@ -117,5 +117,3 @@ def _seconds(texts: np.ndarray, name: str) -> np.ndarray:
     except ValueError as error:
         raise BadRecord(name, f"its table of events is damaged: {error}", "onset and duration are in s"
                         ) from None
-
-

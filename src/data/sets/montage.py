@@ -15,7 +15,6 @@ import numpy as np
 from src.data.readers.mne_files import BRAIN, NOT_VOLTS, Channel
 from src.errors import BadRecord
 
-REFERENCES = ("none", "average", "bipolar")
 CONTACT = re.compile(r"(?P<shaft>.*?[^\d])[ _-]?(?P<number>\d{1,3})$")
 
 
