@@ -1,14 +1,24 @@
-"""kind of a golden file -> the function that makes our numbers from its inputs and compares them.
+"""kind of a golden file, or kind/file -> the function that makes our numbers from its inputs and compares them.
 
-The original's arrays are (batch, samples, channels) and its masks True = blocked: adapters turn both round.
+A file may have several: one that is a matter of labels and of scores has one in each table.
+Du-IN's arrays are (batch, samples, channels) and its masks True = blocked: adapters turn both round.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tests.golden.adapters.duin_data import ADAPTERS as DUIN_DATA
 from tests.golden.adapters.duin_keys import ADAPTERS as DUIN_KEYS
 from tests.golden.adapters.duin_layers import ADAPTERS as DUIN_LAYERS
 from tests.golden.adapters.duin_models import ADAPTERS as DUIN_MODELS
 from tests.golden.adapters.resnet import ADAPTERS as RESNET
+from tests.golden.folder import Case
 
-ADAPTERS = {**DUIN_LAYERS, **DUIN_MODELS, **DUIN_KEYS, **DUIN_DATA, **RESNET}
+TABLES: tuple[dict[str, Callable[[Case], None]], ...] = (
+    DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET)
+
+
+def adapters_of(case: Case) -> list[Callable[[Case], None]]:
+    """All that are for the case's kind, and for its file alone."""
+    return [table[key] for table in TABLES for key in (case.kind, f"{case.kind}/{case.path.name}") if key in table]
