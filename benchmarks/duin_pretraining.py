@@ -1,12 +1,13 @@
-"""Does Du-IN's pretraining help on simulated sEEG? Four starts of the classifier at three numbers of labelled trials.
+"""Does Du-IN's pretraining help on simulated sEEG? Five starts of the classifier at three numbers of labelled trials.
 
     python benchmarks/duin_pretraining.py --out DIR            # goes on where it was stopped
-    python benchmarks/duin_pretraining.py --out DIR --seeds 0  # one seed: about 20 minutes of one core
+    python benchmarks/duin_pretraining.py --out DIR --seeds 0  # one seed: about 40 minutes of one core
 
-Each seed is another lexicon, subject and initialisation. Starts of the subject layer, tokenizer and encoder: none,
-the VQ-VAE, masked code prediction on its codes, and, as the upper bound, an oracle that was told the motifs of the
-unlabelled stretches. Labelled are the first 5, 15 or 36 repetitions of each word (4 more, the same for all, choose the
-epoch); unlabelled are the 192 stretches of 10 s that train; tested are repetitions 40-59, once.
+Each seed is another lexicon, subject and initialisation. Starts of the subject layer, tokenizer and encoder: none; none
+with as many updates as all stages together (longer); the VQ-VAE; masked code prediction on its codes; and, as the upper
+bound, an oracle that was told the motifs of the unlabelled stretches. Labelled are the first 5, 15 or 36 repetitions of
+each word (4 more, the same for all, choose the epoch); unlabelled are the 192 stretches of 10 s that train; tested are
+repetitions 40-59, once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from src.models.duin.llm import DuinLlm
 from src.models.layers.heads import TokenHead
 from src.options import build
 
-STARTS = ("none", "vqvae", "mae", "oracle")
+STARTS = ("none", "longer", "vqvae", "mae", "oracle")
 STEPS = {5: 250, 15: 300, 36: 450}  # updates of 32 trials, by the labelled trials per word
 PRETRAINING_STEPS, ORACLE_STEPS, WINDOW, CODES = 800, 500, 3000, 128
 NETWORK = ["encoder.n_blocks=2", "encoder.n_heads=4", "encoder.d_head=32", "tokenizer.n_filters=64,64,16"]
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="folder of the runs and of table.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--labelled", type=int, nargs="+", default=list(STEPS), choices=list(STEPS))
+    parser.add_argument("--starts", nargs="+", default=list(STARTS), choices=STARTS)
     parser.add_argument("--band", choices=("narrow", "all"), default="narrow",
                         help="what the VQ-VAE reconstructs: 2.5-10 Hz, or everything as published")
     args = parser.parse_args()
@@ -52,17 +54,20 @@ def main() -> None:
     scores: dict[tuple[int, str], list[float]] = {}
     for seed in args.seeds:
         folder = Path(args.out) / f"seed{seed}"
-        starts = pretrain(folder, seed, args.band)
+        folder.mkdir(parents=True, exist_ok=True)
+        starts = dict.fromkeys(("none", "longer"))
+        if set(args.starts) - set(starts):
+            starts |= pretrain(folder, seed, args.band)
         for labelled in args.labelled:
             splits = write_splits(folder, seed, labelled)
-            for start in STARTS:
+            for start in args.starts:
                 found = classify(folder, seed, labelled, splits, start, starts[start])
                 scores.setdefault((labelled, start), []).append(found)
                 print(f"seed {seed}  {labelled:>2} per word  from {start:<6} {found:.3f}", flush=True)
         write_table(Path(args.out), scores)
 
 
-def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path | None]:
+def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path]:
     """The three pretrained networks; what is finished is not trained again."""
     data = ["--dataset_args", f"seed={seed}", "task=pretrain", f"samples={WINDOW}"]
     length = ["--max_steps", str(PRETRAINING_STEPS), "--epochs", str(math.ceil(PRETRAINING_STEPS / 6)), "--lr", "5e-4",
@@ -72,7 +77,7 @@ def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path | None]:
                                         *bands])
     mae = run(folder, "mae", seed, ["--model", "duin_mae", *data, *length, "--model_args", *NETWORK],
               ["--vqkd_ckpt", str(vqvae)])
-    return {"none": None, "vqvae": vqvae, "mae": mae, "oracle": oracle(folder / "oracle.pth", seed)}
+    return {"vqvae": vqvae, "mae": mae, "oracle": oracle(folder / "oracle.pth", seed)}
 
 
 def run(folder: Path, name: str, seed: int, flags: list[str], start: list[str] | None = None) -> Path:
@@ -96,9 +101,11 @@ def test_scores(place: Path) -> dict[str, float]:
 
 
 def classify(folder: Path, seed: int, labelled: int, splits: Path, start: str, weights: Path | None) -> float:
-    """Test accuracy of a classifier that started from `weights`."""
-    updates, size = STEPS[labelled], labelled * 12
-    epochs, between = math.ceil(updates / math.ceil(size / 32)), 2 if labelled == 36 else 5
+    """Test accuracy of a classifier that started from `weights` (None: from scratch)."""
+    updates, between, size = STEPS[labelled], 2 if labelled == 36 else 5, labelled * 12
+    if start == "longer":
+        updates, between = updates + 2 * PRETRAINING_STEPS, 4 * between
+    epochs = math.ceil(updates / math.ceil(size / 32))
     flags = ["--model", "duin_cls", "--model_args", *NETWORK, "--dataset_args", f"seed={seed}", "--splits", str(splits),
              "--max_steps", str(updates), "--epochs", str(epochs), "--warmup_epochs", "0",
              "--warmup_steps", str(updates // 10), "--eval_freq", str(between)]
@@ -166,10 +173,11 @@ def told_stretches(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 # ------------------------------------------------------------------------------------------------- table
 def write_table(out: Path, scores: dict[tuple[int, str], list[float]]) -> None:
-    """Mean and deviation over the seeds, and the mean paired difference to no pretraining."""
-    lines = [f"{'labelled':<10}" + "".join(f"{start:>24}" for start in STARTS)]
+    """Mean and deviation over the seeds, and the mean paired difference to the first start of the table."""
+    starts = [start for start in STARTS if any(key[1] == start for key in scores)]
+    lines = [f"{'labelled':<10}" + "".join(f"{start:>24}" for start in starts)]
     for labelled in sorted({key[0] for key in scores}):
-        cells = [_cell(scores[labelled, start], scores[labelled, "none"]) for start in STARTS]
+        cells = [_cell(scores[labelled, start], scores[labelled, starts[0]]) for start in starts]
         lines.append(f"{labelled:<10}" + "".join(f"{cell:>24}" for cell in cells))
     print("\n".join(lines), flush=True)
     rows = [{"labelled": n, "start": start, "accuracy": found} for (n, start), found in scores.items()]
