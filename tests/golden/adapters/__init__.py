@@ -12,11 +12,13 @@ from tests.golden.adapters.duin_data import ADAPTERS as DUIN_DATA
 from tests.golden.adapters.duin_keys import ADAPTERS as DUIN_KEYS
 from tests.golden.adapters.duin_layers import ADAPTERS as DUIN_LAYERS
 from tests.golden.adapters.duin_models import ADAPTERS as DUIN_MODELS
+from tests.golden.adapters.ecg_protocols import ADAPTERS as ECG_PROTOCOLS
+from tests.golden.adapters.ecg_sets import ADAPTERS as ECG_SETS
 from tests.golden.adapters.resnet import ADAPTERS as RESNET
 from tests.golden.folder import Case
 
 TABLES: tuple[dict[str, Callable[[Case], None]], ...] = (
-    DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET)
+    DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET, ECG_PROTOCOLS, ECG_SETS)
 
 
 def adapters_of(case: Case) -> list[Callable[[Case], None]]:
