@@ -60,7 +60,7 @@ def read_mapping(path: Path) -> tuple[Index, tuple[str, ...]]:
         return {}, (f"{path} has no column {', '.join(lost)}: every label is OTHER",)
     index: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for dataset, record, label in zip(*(table[name].tolist() for name in COLUMNS)):
-        for variant in path_variants(f"{dataset}/{record}"):
+        for variant in path_variants(f"{dataset}/{record}".replace("\\", "/")):
             index[variant].add((dataset.casefold(), label))
     return index, ()
 
@@ -79,8 +79,8 @@ def path_variants(path: str) -> set[str]:
     suffix, and whole without suffix."""
     plain = path.replace("\\", "/")
     parts = plain.split("/")
-    return {plain, "/".join(parts[1:]) or plain, "/".join(parts[-2:]), _without_suffix(parts[-1]),
-            _without_suffix(plain), _without_suffix(path)}
+    return {plain, "/".join(parts[1:]) or plain, "/".join(parts[-2:]), PurePosixPath(path).stem,
+            _without_suffix(plain)}
 
 
 def record_name(path: str) -> str:
@@ -99,5 +99,4 @@ def _dataset(path: str) -> str:
 
 
 def _without_suffix(path: str) -> str:
-    name = re.split(r"[\\/]", path)[-1]
-    return path.removesuffix(PurePosixPath(name).suffix)
+    return path.removesuffix(PurePosixPath(path).suffix)
