@@ -34,9 +34,10 @@ def build_criterion(name: str | None, target: TargetSpec, label_smoothing: float
 
 
 def class_weights(labels: torch.Tensor, target: TargetSpec) -> torch.Tensor:
-    """Classes: n / (K n_k), mean about 1, 0 for absent ones. Multilabel: negatives over positives, per label."""
+    """Classes: n / (K n_k), mean about 1, 0 for absent ones. Multilabel: negatives over positives, per label; of a
+    label that all or none have one record counts as the exception, so that no weight is 0 or infinite."""
     if target.kind == "multilabel":
-        positives = labels.sum(0).clamp(min=1)
+        positives = labels.sum(0).clamp(1, max(len(labels) - 1, 1))
         return ((len(labels) - positives) / positives).float()
     counts = torch.bincount(labels.flatten(), minlength=target.outputs).float()
     return torch.where(counts > 0, len(labels) / (target.outputs * counts.clamp(min=1)), 0.0)

@@ -60,3 +60,8 @@ def test_weighted_records_count_alike_in_sum():
 def test_labels_weigh_by_negatives_over_positives():
     labels = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
     torch.testing.assert_close(class_weights(labels, LABELS), torch.tensor([1 / 3, 3.0]))
+
+
+def test_a_label_that_all_or_none_have_keeps_a_finite_weight():
+    labels = torch.tensor([[1.0, 0.0]] * 5)
+    torch.testing.assert_close(class_weights(labels, LABELS), torch.tensor([1 / 4, 4.0]))
