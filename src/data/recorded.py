@@ -21,6 +21,7 @@ class RecordedConfig:
 
     window_s: float = 0.0  # seconds that a model sees; 0 = the most common length, or the median where none is
     crop: Literal["random", "center", "start"] = "random"  # where the training window lies; evaluation: the centre
+    stride_s: float = 0.0  # evaluation sees windows this many seconds apart, aggregated per record; 0 = the centre alone
     resample_hz: float = 0.0  # sampling rate that a model sees; 0 = the most common one
     to_unit: str = ""  # unit that a model sees (V, mV, uV); empty = the most common one
     channels: tuple[str, ...] = ()  # channels to use, by name and in this order; empty = all
@@ -29,7 +30,7 @@ class RecordedConfig:
     on_bad_record: Literal["skip", "error"] = "skip"  # records that cannot be used: leave out, or refuse to start
 
     def __post_init__(self) -> None:
-        for name in ("window_s", "resample_hz"):
+        for name in ("window_s", "resample_hz", "stride_s"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UserError(f"{name}={getattr(self, name):g}: expected a number above 0, or 0 for the default")
 
@@ -47,28 +48,43 @@ class RecordedDataset(BaseDataset):
 
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
         recorded, window = int(self._recorded[row]), self._windows[self._rates[row]]
-        start = window.start(recorded, self.config.crop, rng)
-        low, high, begin = window.span(recorded, start)
-        signal = self.read_range(row, low, high)
-        signal, present = fill_gaps(signal) if self.gaps else (signal, None)
-        if present is not None and not present.any():
+        if rng is None and self.config.stride_s:
+            starts = window.starts(recorded, max(1, round(self.config.stride_s * self.spec.rate_hz)))
+        else:
+            starts = [window.start(recorded, self.config.crop, rng)]
+        spans = [window.span(recorded, start) for start in starts]
+        first = spans[0][0]
+        signal = self.read_range(row, first, max(high for _, high, _ in spans))
+        alone = len(spans) == 1  # windows that overlap must not share memory: a normaliser writes to them
+        found = [self._view(row, window, signal if alone else signal[:, low - first:high - first].copy(), begin)
+                 for low, high, begin in spans]
+        views = [view for view in found if view is not None]
+        if not views:
             raise BadRecord(str(self.records.record[row]), "holds no number in its window",
                             "take it out of the labels, or choose another window_s")
+        return views
+
+    def _view(self, row: int, window: Window, signal: np.ndarray, begin: int) -> Sample | None:
+        """One window of the recorded `signal` (channels, recorded); None where it holds no number."""
+        length = signal.shape[1]
+        signal, present = fill_gaps(signal) if self.gaps else (signal, None)
+        if present is not None and not present.any():
+            return None
         channel_mask = None if present is None or present.any(axis=1).all() else present.any(axis=1)
         cut = window.cut(signal, begin)
         time_mask = None
         if present is not None or cut.shape[1] < window.samples:
-            there = np.ones(high - low, bool) if present is None else present.any(axis=0)
+            there = np.ones(length, bool) if present is None else present.any(axis=0)
             time_mask = window.pad(window.cut_mask(there, begin))
             cut = window.pad(cut)
             cut[:, ~time_mask] = 0
-        return [Sample(cut, self.records.label[row], channel_mask, time_mask)]
+        return Sample(cut, self.records.label[row], channel_mask, time_mask)
 
     def _arrange(self, rates: np.ndarray, channels: tuple[str, ...], unit: str) -> None:
         """Fix rate and window, set `spec`, and restate `records.length` at the rate that a model sees."""
         recorded = self.records.length
         rate = self.config.resample_hz or most_common(rates)
-        seconds = self.config.window_s or _usual_length(recorded / rates)
+        seconds = self.config.window_s or usual_length(recorded / rates)
         samples = max(1, round(seconds * rate))
         self._rates, self._recorded = rates, recorded.copy()
         self._windows = {each: Window.between(each, rate, samples) for each in set(rates.tolist())}
@@ -84,8 +100,11 @@ class RecordedDataset(BaseDataset):
 
     def _window_notes(self, samples: int, rate: float) -> list[str]:
         short, long = int((self.records.length < samples).sum()), int((self.records.length > samples).sum())
-        where = {"random": "a random place in training, the centre in evaluation", "center": "the centre",
+        judged = f"windows {self.config.stride_s:g} s apart" if self.config.stride_s else "the centre"
+        where = {"random": f"a random place in training, {judged} in evaluation", "center": "the centre",
                  "start": "the start"}[self.config.crop]
+        if self.config.stride_s and self.config.crop != "random":
+            where += f" in training, {judged} in evaluation"
         notes = [f"{long} records are longer than the window of {samples / rate:g} s: {where}"] if long else []
         return notes + ([f"{short} records are shorter: zeros at the end, masked"] if short else [])
 
@@ -96,7 +115,7 @@ def most_common(values) -> float:
     return max(counts, key=lambda value: (counts[value], value))
 
 
-def _usual_length(seconds: np.ndarray) -> float:
+def usual_length(seconds: np.ndarray) -> float:
     """The most common length where half of the records have it, else the median."""
     rounded = np.round(seconds, 3)
     usual = most_common(rounded)
