@@ -32,7 +32,7 @@ AFTERWORDS = ("normal", "abnormal", "borderline", "acute", "biventricular", "acc
 LENGTHS = {"prolonged": (("prolonged", "long", "prolongation of", "prolongation of the"),
                          ("prolonged", "prolongation", "has lengthened", "appears prolonged", "is prolonged",
                           "appears long", "is long")),
-           "short": (("short", "shortening of", "shortening of the"),
+           "short": (("short", "shortening of"),
                      ("short", "shortening", "has shortened", "appears short", "is short"))}
 INTERVALS = {"qt": "qt", "qtc": "qt", "pr": "pr", "qtu": "qtu"}
 
@@ -95,14 +95,13 @@ def _wave_abnormality() -> Pairs:
             yield f"{name} abnormality", f"{wave} wave abnormality"
             yield f"{name} abnormalities", f"{wave} wave abnormalities"
             yield f"abnormal {name}", f"{wave} wave abnormality"
-            yield from ((f"{name} {change}", f"{wave} wave changes") for change in ("change", "changes"))
+        yield f"abnormal {wave} waves", f"{wave} wave abnormalities"
+        yield from ((f"{wave} {change}", f"{wave} wave changes") for change in ("change", "changes"))
 
 
 def _atrial_pairs() -> Pairs:
     for one, other in product(ATRIAL, ATRIAL):
-        if one != other:
-            yield from ((f"atrial {one}{joint}{other}", f"atrial {one} atrial {other}")
-                        for joint in ("/", " or ", " ", "-"))
+        yield from ((f"atrial {one}{joint}{other}", f"atrial {one} atrial {other}") for joint in ("/", " or ", " ", "-"))
 
 
 def _after_descriptor() -> Pairs:

@@ -6,10 +6,9 @@ import re
 
 LEAD = r"(?:i{1,3}|av[rlf]|v[1-6])"
 LIST = rf"({LEAD}(?:[\s,]+{LEAD})*)(?!\w)"
-KINDS = [(re.compile(rf"(?<!\w){pattern.replace('LIST', LIST)}"), statement) for pattern, statement in (
+KINDS = [(re.compile(pattern.replace("LIST", LIST)), statement) for pattern, statement in (
     (r"lead\(s\) unsuitable for analysis: LIST", "lead {} unsuitable for analysis"),
-    (r"partial missing lead\(s\): LIST", "partial missing lead {}"),  # before the list that its words contain
-    (r"missing lead\(s\): LIST", "missing lead {}"),
+    (r"missing lead\(s\): LIST", "missing lead {}"),  # of "partial missing lead(s)" the first lead stays partial
     (r"artifact in lead\(s\) LIST", "artifact in lead {}"),
     (r"baseline wander in lead\(s\) LIST", "baseline wander in lead {}"),
     (r"lead\(s\) LIST were not used for morphology analysis", "lead {} not used for morphology analysis"),

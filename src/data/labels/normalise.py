@@ -27,7 +27,7 @@ OWNED = tuple((f"{beat}'s", f"{beat}s") for beat in
               ("PAC", "APB", "APC", "PVC", "VPB", "PSC", "SVPB", "PJC", "ECG"))
 UNFINISHED = (" normal", " abnormal", " borderline")  # a text that ends so lost its last word
 SLASH = re.compile(r"\s*/\s*")
-WAVE = re.compile(r"(?<!\w)([a-z])[ -]?(waves?)(?!\w)")
+WAVES = ((re.compile(r"\b([a-z])\s?-?\s?(waves?)\b"), r"\1 \2"), (re.compile(r"([a-z])(wave)"), r"\1 \2"))
 SPACE = re.compile(r"\s+")
 SUBSTRINGS = (("-degree ", " degree "), ("-nodal ", " nodal "))
 PUNCTUATION = ((re.compile(r"-?\s?-?\s?\?\s?age"), " ? age "), (re.compile(r"^\?"), "<before?> "),
@@ -37,10 +37,9 @@ PHRASES_AFTER = (("beat(s)", "beats"), ("for age/sex", ""), ("are probably relat
                  ("repeat if myocardial injury is suspected", ""),
                  ("interpretation made without knowing patient's age", ""),
                  ("interpretation made without knowledge of patient's age", ""))
-PREFIX = re.compile(r"(supra|intra|inter)(?:- | -|-| )(ventricular|atrial)")
-OF_CHAMBER = ((re.compile(r"(?<!\w)v-(?=[^\W\d_]{2})"), "ventricular "),
-              (re.compile(r"(?<!\w)a-(?=[^\W\d_]{2})"), "atrial "))
-BUNDLE = re.compile(r"(?<!\w)bundle(?!\w)(?! branch)")
+PREFIX = re.compile(r"(supra|intra)(?:- | -|-| )(ventricular)|(intra|inter)(?:- | -|-| )(atrial)")
+OF_CHAMBER = ((re.compile(r"\bv-\s*(?=\w\w)"), "ventricular "), (re.compile(r"\ba-\s*(?=\w\w)"), "atrial "))
+BUNDLE = re.compile("bundle(?! branch)")
 HYPHENATED = (("-sensing", " sensing"), ("-pacing", " pacing"))
 
 
@@ -94,12 +93,13 @@ def _lower(text: str) -> str:
     text = text.lower()
     text = f"{text} ecg" if text.endswith(UNFINISHED) else text
     text = SLASH.sub("/", text.replace("`", " "))
-    text = SPACE.sub(" ", WAVE.sub(r"\1 \2", text).replace("&", " and "))
-    return replace_term(text, "deg", "degree")
+    for pattern, replacement in WAVES:
+        text = pattern.sub(replacement, text)
+    return replace_term(SPACE.sub(" ", text.replace("&", " and ")), "deg", "degree")
 
 
 def _join_words(text: str) -> str:
-    text = PREFIX.sub(r"\1\2", text).replace("*", " ")
+    text = PREFIX.sub(r"\1\2\3\4", text).replace("*", " ")
     for pattern, word in OF_CHAMBER:
         text = pattern.sub(word, text)
     text = BUNDLE.sub("bundle branch", text)
