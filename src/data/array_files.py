@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from src.data.readers.mat import mat_names, read_mat
 from src.data.readers.npz import npz_names, read_npy, read_npz
+from src.data.readers.rates import known_rate, rate_of_times
 from src.data.tables import find_table, read_table
 from src.data.targets import SUBSETS
 from src.data.units import unit_name
@@ -16,14 +18,16 @@ from src.errors import UserError
 
 SUFFIXES = (".npz", ".npy", ".mat")
 FIELDS = {
-    "signal": ("signal", "signals", "X", "x", "data"),
-    "label": ("label", "labels", "y", "Y", "target"),
+    "signal": ("signal", "signals", "X", "x", "val", "feats", "ecg", "x_train", "cnt", "data"),
+    "label": ("label", "labels", "y", "Y", "target", "y_train"),
     "subject": ("subject", "subjects", "group", "patient", "patient_id"),
     "subset": ("subset", "split"),
     "record": ("record", "records", "names", "record_id"),
-    "channels": ("channels", "ch_names", "channel_names", "leads"),
+    "channels": ("channels", "ch_names", "channel_names", "leads", "lead", "clab"),
     "classes": ("classes", "class_names", "label_names"),
-    "rate_hz": ("rate_hz", "fs", "sampling_rate", "sfreq", "rate"),
+    "rate_hz": ("rate_hz", "fs", "Fs", "sampling_rate", "sfreq", "srate", "rate", "freq", "frequency",
+                "curr_sample_rate"),
+    "times": ("t", "time", "times"),
     "unit": ("unit", "units"),
     "offset": ("offset", "offsets"),
     "scale": ("scale",),
@@ -81,10 +85,8 @@ def read_pack(path: Path, rate_hz: float = 0.0, unit: str = "", layout: str = "n
     offset = found.get("offset")
     signal = _shape_ragged(path, found["signal"], offset) if offset is not None else \
         _shape_signal(path, found, layout)
-    rate = _scalar(found.get("rate_hz"), rate_hz)
-    if not 0 < rate < 1e7:
-        raise UserError(f"{path}: the sampling rate is unknown" if rate == 0 else f"{path}: sampling rate {rate:g} Hz",
-                        "store it as fs, or state it: --dataset_args rate_hz=500")
+    timed = rate_of_times(found["times"]) if "times" in found and found["times"].dtype.kind in "iuf" else 0.0
+    rate = known_rate(path, _scalar(found.get("rate_hz"), timed), rate_hz)
     count = signal.shape[-2]
     names = _texts(found.get("channels"))
     if names and len(names) != count:
@@ -106,7 +108,8 @@ def _read_fields(path: Path) -> dict[str, np.ndarray]:
                  for field, names in FIELDS.items() if field != "signal"}
         return {"signal": read_npy(path), **{key: np.array(read_npy(file)) for key, file in named.items() if file}}
     names, read = (npz_names(path), read_npz) if path.suffix.lower() == ".npz" else (mat_names(path), read_mat)
-    chosen = {field: next((name for name in known if name in names), None) for field, known in FIELDS.items()}
+    places = {name.rpartition(".")[2]: name for name in reversed(names)}  # a MAT file may have them in a struct
+    chosen = {field: next((places[name] for name in known if name in places), None) for field, known in FIELDS.items()}
     return {field: read(path, name) for field, name in chosen.items() if name is not None}
 
 
@@ -128,19 +131,41 @@ def _shape_ragged(path: Path, signal: np.ndarray, offset: np.ndarray) -> np.ndar
 
 
 def _shape_signal(path: Path, found: dict[str, np.ndarray], layout: str) -> np.ndarray:
-    """Any of (n, C, T), (n, T) with n labels, (C, T) of one recording, (T,) -> (n, C, T)."""
-    signal, labels = found["signal"], found.get("label")
-    count = 0 if labels is None or labels.ndim == 0 else labels.size if 1 in labels.shape else len(labels)
+    """Any of (n, C, T), (n, T) with n labels, (C, T) of one recording, (T,) -> (n, C, T).
+
+    Other orders of the axes are seen where the numbers of labels and of channel names tell them; of one recording
+    without channel names the longer axis is time.
+    """
+    signal, names = found["signal"], _texts(found.get("channels"))
+    count = next((_count(found[name]) for name in ROWWISE if name in found), 0)
     if signal.ndim == 1:
         signal = signal[None, None]
+    elif signal.ndim == 2 and count == len(signal) and count > 1:
+        signal = signal[:, None]
     elif signal.ndim == 2:
-        signal = signal[:, None] if count == len(signal) and count > 1 else signal[None]
+        upright = len(names) == signal.shape[1] != signal.shape[0] or (not names and signal.shape[0] > signal.shape[1])
+        signal = (signal.T if upright and layout == "nct" else signal)[None]
     elif signal.ndim != 3:
         raise UserError(f"{path}: signals of shape {signal.shape}; expected (records, channels, samples)")
+    else:
+        signal = signal.transpose(_axes(signal.shape, count, len(names), layout))
+        layout = "nct"
     signal = signal.transpose(0, 2, 1) if layout == "ntc" else signal
     if 0 in signal.shape:
         raise UserError(f"{path}: signals of shape {signal.shape} hold nothing")
     return signal
+
+
+def _axes(shape: tuple[int, ...], records: int, channels: int, layout: str) -> tuple[int, ...]:
+    """The order in which the axes are records, channels, samples: `layout`, unless only another one fits the counts."""
+    stated = (0, 2, 1) if layout == "ntc" else (0, 1, 2)
+    fitting = [order for order in permutations(range(3)) if (records < 2 or shape[order[0]] == records)
+               and (not channels or shape[order[1]] == channels)]
+    return stated if stated in fitting or not fitting else fitting[0]
+
+
+def _count(values: np.ndarray) -> int:
+    return 0 if values.ndim == 0 else values.size if 1 in values.shape else len(values)
 
 
 def _rows(pack: Pack, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,4 +1,7 @@
-"""MAT files: versions 4 to 7 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only."""
+"""MAT files: versions 4 to 7 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
+
+The fields of a struct are variables of their own: ECG.data.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", 
 
 
 def mat_names(path: Path) -> list[str]:
-    """The variables of a MAT file that hold numbers or strings."""
+    """The variables of a MAT file that hold numbers or strings; those in a struct as STRUCT.FIELD."""
     return list(_names_73(path) if _is_73(path) else _names_5(path))
 
 
@@ -60,18 +63,37 @@ def _names_5(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
         listed = whosmat(str(path), appendmat=False)
     except Exception as error:  # scipy raises whatever a damaged file leads it to
         raise _damaged(path, error) from error
-    return {name: (shape, kind) for name, shape, kind in listed if kind in NUMBERS | {"cell", "char"}}
+    plain = {name: (shape, kind) for name, shape, kind in listed if kind in NUMBERS | {"cell", "char"}}
+    structs = [name for name, shape, kind in listed if kind == "struct" and math.prod(shape) == 1]
+    return plain | {f"{name}.{field}": (value.shape, "field") for name in structs
+                    for field, value in _fields_5(path, name).items()}
+
+
+def _fields_5(path: Path, name: str) -> dict[str, np.ndarray]:
+    """The numbers, strings and cells in a struct."""
+    check_unpacked(path)
+    struct = _load_5(path, name)
+    fields = {field: struct[field].item() for field in struct.dtype.names or ()}
+    return {field: value for field, value in fields.items()
+            if isinstance(value, np.ndarray) and value.dtype.kind in "biufUO" and value.dtype.names is None}
+
+
+def _load_5(path: Path, name: str) -> np.ndarray:
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(str(path), variable_names=[name], appendmat=False)[name]
+    except Exception as error:
+        raise _damaged(path, error) from error
 
 
 def _read_5(path: Path, name: str) -> np.ndarray:
-    from scipy.io import loadmat
-
-    shape, _ = _names_5(path)[name]
-    check_memory(math.prod(shape) * 8, f"{path}:{name}")
-    try:
-        value = loadmat(str(path), variable_names=[name], appendmat=False)[name]
-    except Exception as error:
-        raise _damaged(path, error) from error
+    struct, _, field = name.partition(".")
+    if field:
+        value = _fields_5(path, struct)[field]
+    else:
+        check_memory(math.prod(_names_5(path)[name][0]) * 8, f"{path}:{name}")
+        value = _load_5(path, name)
     if value.dtype == object:
         return np.array([_text(cell) for cell in value.ravel(order="F")], dtype=str)
     return np.char.rstrip(value) if value.dtype.kind == "U" else value
@@ -101,15 +123,21 @@ def _open_73(path: Path):
 def _names_73(path: Path) -> list[str]:
     import h5py
 
+    def own(group) -> dict:
+        return {name: group[name] for name in group if isinstance(group.get(name, getlink=True), h5py.HardLink)}
+
     with _open_73(path) as file:
-        own = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
-        return [name for name in own if isinstance(file[name], h5py.Dataset)]
+        values = {name: value for name, value in own(file).items() if not name.startswith("#")}
+        structs = {name: own(value) for name, value in values.items() if isinstance(value, h5py.Group)}
+        return [name for name, value in values.items() if isinstance(value, h5py.Dataset)] + [
+            f"{name}.{field}" for name, fields in structs.items() for field, value in fields.items()
+            if isinstance(value, h5py.Dataset)]
 
 
 def _read_73(path: Path, name: str) -> np.ndarray:
     """MATLAB stores columns first: the HDF5 array is the transpose."""
     with _open_73(path) as file:
-        data = file[name]
+        data = file[name.replace(".", "/", 1)]
         if data.is_virtual or data.external is not None:
             raise UserError(f"{path}:{name} takes its numbers from other files, which is refused",
                             "save the data in the file itself")

@@ -86,7 +86,7 @@ def test_mat_cells_of_text_become_strings(tmp_path):
 
     savemat(tmp_path / "a.mat", {"names": np.array(["left", "right hand"], dtype=object), "one": "uV", "n": np.eye(2),
                                  "nested": {"a": 1}})
-    assert set(mat_names(tmp_path / "a.mat")) == {"names", "one", "n"}
+    assert set(mat_names(tmp_path / "a.mat")) == {"names", "one", "n", "nested.a"}
     assert read_mat(tmp_path / "a.mat", "names").tolist() == ["left", "right hand"]
     assert read_mat(tmp_path / "a.mat", "one").tolist() == ["uV"]
     assert (read_mat(tmp_path / "a.mat", "n") == np.eye(2)).all()
