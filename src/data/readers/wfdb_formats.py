@@ -1,0 +1,70 @@
+"""Stored samples of the plain WFDB formats -> integers, by whole arrays (signal(5) of the WFDB Applications Guide).
+
+Only what is stored, calibration is the reader's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from src.data.readers.wfdb_paths import read_bytes
+
+# the stored number that means "nothing was measured"
+INVALID = {"16": -(1 << 15), "24": -(1 << 23), "32": -(1 << 31), "80": -(1 << 7), "212": -(1 << 11)}
+
+
+def stored(path: str, fmt: str, offset: int, width: int, low: int, high: int) -> np.ndarray:
+    """Frames [low, high) of a file of `width` samples a frame: (width, frames) integers; fewer where the file ends."""
+    if fmt == "212":
+        return _stored_212(path, offset, width, low, high)
+    size = {"16": 2, "24": 3, "32": 4, "80": 1}[fmt] * width
+    data = read_bytes(path, offset + low * size, (high - low) * size)
+    return np.ascontiguousarray(DECODERS[fmt](data[:len(data) // size * size]).reshape(-1, width).T)
+
+
+def _from_16(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, "<i2")
+
+
+def _from_24(data: bytes) -> np.ndarray:
+    padded = np.zeros((len(data) // 3, 4), np.uint8)
+    padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+    return padded.view("<i4")[:, 0] >> 8
+
+
+def _from_32(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, "<i4")
+
+
+def _from_80(data: bytes) -> np.ndarray:
+    return (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8)  # offset binary -> two's complement
+
+
+DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {"16": _from_16, "24": _from_24, "32": _from_32, "80": _from_80}
+
+
+def _stored_212(path: str, offset: int, width: int, low: int, high: int) -> np.ndarray:
+    """Pairs of 12-bit samples in 3 bytes; a range may begin in the middle of a pair, and the last one may lack half."""
+    first, count = low * width, (high - low) * width
+    skipped = first % 2
+    pairs = (skipped + count + 1) // 2
+    data = read_bytes(path, offset + first // 2 * 3, 3 * pairs)
+    both = _from_212(data + bytes(3 * pairs - len(data)) if len(data) == 3 * pairs - 1 else data)
+    if width == 2 and not skipped:
+        return both
+    flat = both.T.reshape(-1)[skipped:skipped + count]
+    return np.ascontiguousarray(flat[:len(flat) // width * width].reshape(-1, width).T)
+
+
+def _from_212(data: bytes) -> np.ndarray:
+    """(2, pairs): bytes a, b, c hold the first sample in a and the low half of b, the second in c and the high half."""
+    pairs = len(data) // 3
+    both = np.empty((2, pairs), np.int16)
+    ab = np.ndarray((pairs,), "<i2", data, 0, (3,))
+    np.left_shift(ab, 4, out=both[0])
+    bc = np.ndarray((pairs,), "<u2", data, 1, (3,)).copy()
+    np.bitwise_or((bc & 0xF0) << 8, (bc >> 8) << 4, out=both[1].view(np.uint16))
+    both >>= 4  # arithmetic: the sign of 12 bits becomes that of 16
+    return both
