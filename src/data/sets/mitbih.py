@@ -41,6 +41,8 @@ def find(root: Path, options: Options) -> RawSet:
     files = RawFiles(root)
     headers = files.stems(".hea")
     used = [number for number in sorted(DS1 + DS2) if number != SAME_PERSON[0] or options.keep_201]
+    if not any(str(number) in headers for number in used):
+        raise MITBIH.lacks(f"100.hea and the other records below {root}")
     records, missing, cut = [], {}, 0
     for name in map(str, used):
         if name not in headers:
