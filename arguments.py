@@ -69,24 +69,25 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("pretrain_on_all", False, bool, "training without labels takes the records of the test part too",
               of_models=True),
         _flag("split_ratio", [0.8, 0.1, 0.1], float, "train, validation and test shares where the data carry no split",
-              many=3, least=0, most=1),
+              many=3, least=0, most=1, commands=(TRAIN, PREPARE)),
         _flag("fold", None, int, "which fold is the test part (with --folds; 0-based)", least=0),
         _flag("folds", None, int, "cross-validation: this many folds, one run each (or --fold I alone)", least=2),
         _flag("normalize", "channel", str, "fitted on the training part: per channel mean and deviation (channel), "
               "deviation alone (scale); or each record by itself (record)",
               choices=("channel", "scale", "record", "none")),
         _flag("augmentation", [], str, "random changes of training signals: shift=200 noise=0.1 scale=0.1 "
-              "flip=0.5 channel_dropout=0.1 time_mask=0.1, or none", many="*"),
+              "flip=0.5 channel_dropout=0.1 time_mask=0.1; as recorded: snr=10 noise_mv=0.05 baseline_wander=0.3 "
+              "powerline=50 gain=0.1 lead_dropout=0.1 crop=0.8 axis_rotation=15 axis_scaling=0.1; or none", many="*"),
         _flag("balanced_sampling", False, bool, "draw the classes of a training epoch equally often"),
         _flag("batch_size", 32, int, "records per micro-batch and process", least=1, commands=BOTH),
         _flag("val_batch_size", None, int, "records per validation batch (default: --batch_size)", least=1),
         _flag("test_batch_size", None, int, "records per test batch (default: --val_batch_size)", least=1,
               commands=BOTH),
-        _flag("num_workers", None, int, "processes that prepare batches (default: 0 on a CPU, up to 8 for a GPU)",
-              least=0, commands=BOTH),
+        _flag("num_workers", None, int, "processes that prepare batches (default: 0 on a CPU, up to 8 for a GPU), or "
+              "that prepare.py uses (default: one per core)", least=0, commands=DATA),
         _flag("limit", None, int, "use (write) at most this many records of each part", least=1, commands=DATA),
         _flag("on_bad_record", "skip", str, "leave unreadable records out, or refuse to start",
-              choices=("skip", "error"), commands=BOTH),
+              choices=("skip", "error"), commands=DATA),
         _flag("control", "none", str, "negative control: training labels permuted, or signals replaced by noise",
               choices=("none", "permute_labels", "noise")),
     ],
@@ -143,7 +144,7 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("precision", "fp32", str, "the precision itself", choices=("fp32", "tf32", "bf16", "fp16")),
         _flag("use_multigpu", False, bool, "one process per GPU of this machine (torchrun)"),
         _flag("compile", False, bool, "torch.compile the model"),
-        _flag("seed", 42, int, "seed of every random draw", least=0),
+        _flag("seed", 42, int, "seed of every random draw", least=0, commands=(TRAIN, PREPARE)),
         _flag("seeds", None, int, "one run per seed, then mean and deviation", many="+", least=0),
         _flag("deterministic", False, bool, "deterministic algorithms, also where they are slower"),
     ],
@@ -155,6 +156,11 @@ GROUPS: dict[str, list[Flag]] = {
               needs=("early_stopping", (True,))),
         _flag("min_delta", 0.0, float, "smallest change that counts as progress", least=0,
               needs=("early_stopping", (True,))),
+        _flag("aggregate", "mean", str, "windows of a record in evaluation (--dataset_args stride_s=...): the mean of "
+              "their probabilities, or the maximum", choices=("mean", "max"), commands=BOTH),
+        _flag("thresholds", "half", str, "from which probability on a label is given: 0.5 (half), or chosen for each "
+              "label on the validation part, for its F1, Youden's index, or G-beta", choices=("half", "f1", "youden",
+              "gbeta"), commands=BOTH),
         _flag("load_best", True, bool, "after training, the model holds the best weights"),
     ],
     "saving": [
@@ -194,8 +200,17 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
     ],
     "preparing": [
-        _flag("output", "data", str, "new folder to write (simulate), or the folder of the picture (inspect)",
+        _flag("raw_root", None, str, "folder of the raw recordings of a set", commands=(PREPARE,)),
+        _flag("output", "data", str, "new folder to write (of a set: data/SET), or the folder of the picture (inspect)",
               commands=(PREPARE,)),
+        _flag("prepare_args", [], str, "what happens to each recording, key=value: leads=standard12 unit=mV "
+              "resample_hz=500 resampling=fourier bandpass=0.5,40 notch=50 gaps=interpolate flat=zero scale=zscore "
+              "samples=5000 dtype=float32", many="+", keyed=True, commands=(PREPARE,)),
+        _flag("store", "npz", str, "a compressed file per record, or memory-mapped shards that load many times as fast",
+              choices=("npz", "shards"), commands=(PREPARE,)),
+        _flag("shard", None, str, "do part i of n, for batch systems: 1/4 to 4/4 into one folder", commands=(PREPARE,)),
+        _flag("engine", "local", str, "processes of this machine, or a Ray cluster (extra: ray)",
+              choices=("local", "ray"), commands=(PREPARE,)),
         _flag("layout", "npz", str, "file layout of simulated recordings", choices=("npz", "wfdb", "mat", "duin"),
               commands=(PREPARE,)),
         _flag("seconds", 10.0, float, "how much of a recording is drawn", above=0, commands=(PREPARE,)),
@@ -204,8 +219,10 @@ GROUPS: dict[str, list[Flag]] = {
 
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
-    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what it holds"),
-              "file": ("?", "the file to inspect")},
+    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what it holds; merge "
+                         "DIR: finish a folder of shards; or a set of raw recordings to prepare: "
+                         + ", ".join(registry.RAW_SETS)),
+              "file": ("?", "the file to inspect, or the folder to merge")},
     COMPARE: {"runs": ("*", "run folders")},
 }
 
@@ -232,7 +249,7 @@ IMPLIED: dict[str, dict[str, Any]] = {
 ABOUT = {
     TRAIN: "Train a model on biosignals. With no flags: the tutorial model on simulated ECG.",
     TEST: "Test trained weights; rebuilds data and preprocessing from the checkpoint.",
-    PREPARE: "Write simulated recordings as files, or look at a file.",
+    PREPARE: "Turn raw recordings into a data set, write simulated ones as files, or look at a file.",
     COMPARE: "One table and one plot from several run folders.",
 }
 

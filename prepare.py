@@ -1,14 +1,19 @@
-"""Write simulated recordings as files, or look at one file. `python prepare.py --help` lists every flag."""
+"""Turn raw recordings into a data set, write simulated ones, or look at a file. `python prepare.py --help`."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import arguments
-from src import config, door
+from src import config, door, registry
 from src.errors import OK, UserError, did_you_mean
 
-ACTIONS = ("simulate", "inspect")
+ACTIONS = ("simulate", "inspect", "merge", *registry.RAW_SETS)
+OF_SETS = ("raw_root", "output", "dataset_args", "prepare_args", "store", "limit", "num_workers", "on_bad_record",
+           "shard", "engine", "split_ratio", "seed")
+HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"), "inspect": ("output", "seconds"),
+         "merge": ()}  # the flags with an effect; those of a set are OF_SETS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,12 +25,82 @@ def _prepare(argv: list[str]) -> int:
     args = config.parse(arguments.PREPARE, argv)
     if args.action not in ACTIONS:
         found = f"{args.action!r}: unknown action{did_you_mean(args.action, ACTIONS)}" if args.action else "no action"
-        raise UserError(found, "python prepare.py simulate --dataset simulated_ecg --layout wfdb --output DIR, or "
-                               "python prepare.py inspect FILE")
+        raise UserError(found, "python prepare.py simulate --dataset simulated_ecg --layout wfdb --output DIR, "
+                               "python prepare.py inspect FILE, or python prepare.py SET --raw_root DIR --output DIR; "
+                               f"sets: {', '.join(registry.RAW_SETS)}")
+    _check_flags(args)
     if args.action == "simulate":
         return simulate(args)
+    if args.action in registry.RAW_SETS:
+        return prepare_set(args)
     if args.file is None:
-        raise UserError("inspect: no file", "python prepare.py inspect FILE")
+        what = "FILE" if args.action == "inspect" else "DIR"
+        raise UserError(f"{args.action}: no {'file' if what == 'FILE' else 'folder'}",
+                        f"python prepare.py {args.action} {what}")
+    return inspect(args) if args.action == "inspect" else merge(args)
+
+
+def _check_flags(args) -> None:
+    """What has no effect on an action is refused."""
+    holds = HOLDS.get(args.action, OF_SETS)
+    idle = [name for name, source in args.sources.items() if source == "command line" and name not in holds]
+    if idle:
+        raise UserError("\n".join(f"--{name}: has no effect on prepare.py {args.action}" for name in idle),
+                        f"it takes {', '.join(f'--{name}' for name in holds) or 'no flags'}")
+
+
+def prepare_set(args) -> int:
+    """A set of raw recordings -> a data set that train.py takes."""
+    from src.assembly import key_values
+    from src.data.prepare.engine import Settings, prepare
+    from src.data.prepare.options import PrepareConfig
+    from src.options import build
+
+    row = registry.raw_row(args.action)
+    if args.raw_root is None or not Path(args.raw_root).is_dir():
+        found = "is not given" if args.raw_root is None else f"{args.raw_root}: no such folder"
+        raise UserError(f"--raw_root {found}", f"name the folder that holds the recordings of {args.action}")
+    typed = key_values(args.dataset_args)
+    options = build(registry.load(row.options), typed, "data set option")
+    asked = build(PrepareConfig, {**row.prepare, **key_values(args.prepare_args)}, "preparation option")
+    settings = Settings(asked, args.store, args.limit, args.num_workers, args.on_bad_record, _shard(args.shard),
+                        args.engine, (*args.split_ratio, args.seed), {key: str(value) for key, value in typed.items()})
+    root = Path(args.raw_root)
+    output = Path("data", args.action) if args.sources["output"] == "default" else Path(args.output)
+    summary = prepare(registry.load(row.find)(root, options), root, output, settings)
+    if summary is None:
+        print(f"part {args.shard} is finished; the last part to end makes {output} a data set")
+    else:
+        _show(summary)
+    return OK
+
+
+def merge(args) -> int:
+    from src.data.prepare.engine import merge as finish
+
+    _show(finish(Path(args.file)))
+    return OK
+
+
+def _show(summary) -> None:
+    failed = len(summary.failed)
+    print(f"{summary.records} records in {summary.output}"
+          + (f"; {failed} could not be used, see {summary.output / 'failures.csv'}" if failed else ""))
+    for note in summary.notes:
+        print(f"note: {note}")
+    print(f"next: python train.py --data_path {summary.output}")
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) <= 100_000):
+        raise UserError(f"--shard {text}: expected i/n with i from 1 to n", "for example --shard 1/4")
+    return int(part), int(parts)
+
+
+def inspect(args) -> int:
     from src.pipelines.inspect_file import inspect_file
 
     folder = args.output if args.sources["output"] != "default" else None

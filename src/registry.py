@@ -223,6 +223,11 @@ DATASETS: dict[str, DatasetRow] = {
         about="12-lead ECG of patients with eight findings, made on the fly: no download",
         recipe={"normalize": "scale"},
     ),
+    "prepared": DatasetRow(
+        dataset="src.data.prepared:PreparedDataset",
+        about="a folder that prepare.py made of a public set or of your own recordings",
+        needs_path=True,
+    ),
     "arrays": DatasetRow(
         dataset="src.data.arrays:ArraysDataset",
         about="npz, npy or MAT files with signal, label and (optional) subject",

@@ -10,6 +10,7 @@ from src.errors import UserError
 ARRAYS = (".npz", ".npy", ".mat")
 LOOKED_AT = 20_000  # files of a folder; a larger one is recognised by its first ones
 EXAMPLE = """a data set folder is one of
+    prepared what prepare.py SET --raw_root DIR made, with its prepare.json
     arrays   .npz, .npy or .mat files that hold signal (records, channels, samples), label and, if known, subject
     wfdb     WFDB records (.hea and .dat) and labels.csv with the columns record,label[,subject][,subset]
     edf      EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with their events (in them, or in FILE_events.tsv)
@@ -29,6 +30,8 @@ def recognise(data_path: str | Path) -> str:
         if path.suffix.lower() in CONTINUOUS:
             return "edf"
         raise UserError(f"--data_path {data_path}: a {path.suffix or 'nameless'} file is no data set", EXAMPLE)
+    if (path / "prepare.json").is_file():
+        return "prepared"
     if (path / "dataset_description.json").is_file() and any(path.glob("sub-*")):
         return "bids"
     from src.data.sets.duin_layout import find_layout
