@@ -24,7 +24,7 @@ from src.data.dataset import BaseDataset
 from src.data.normalize import Normalizer
 from src.data.samplers import EpochSampler, EvalSampler, Key, class_weights
 from src.data.signal import Batch, Sample
-from src.data.transforms import Transform
+from src.data.transforms import AnyTransform, augment, augment_recorded, by_stage
 from src.errors import BadRecord, UserError
 
 
@@ -32,9 +32,10 @@ class DatasetView(Dataset):
     """A data set as a loader sees it: `view[keys]` is the Batch of these (epoch, row, draw)."""
 
     def __init__(self, dataset: BaseDataset, *, train: bool, seed: int = 0, normalizer: Normalizer | None = None,
-                 transforms: Sequence[Transform] = ()):
+                 transforms: Sequence[AnyTransform] = ()):
         self.dataset, self.train, self.seed = dataset, train, seed
-        self.normalizer, self.transforms = normalizer, tuple(transforms) if train else ()
+        self.normalizer = normalizer
+        self.recorded, self.transforms = by_stage(transforms if train else ())
         numbers = {name: number for number, name in enumerate(dataset.subjects)}
         self.subject = np.array([numbers[name] for name in dataset.records.subject.tolist()], dtype=np.int64)
 
@@ -51,38 +52,30 @@ class DatasetView(Dataset):
 
     def __getitems__(self, keys: list[Key]) -> Batch:
         """Keys -> Batch; a record with several views gives as many consecutive rows of the same group."""
-        batch: _Rows | None = None
-        for position, key in enumerate(keys):
-            views = self.samples(key)
-            batch = batch or _Rows(views, len(keys))
-            batch.put(position, views, key[1], int(self.subject[key[1]]), str(self.dataset.records.record[key[1]]))
-        if batch is None:
+        if not keys:
             raise ValueError("a batch needs at least one key")
+        read = [self.samples(key) for key in keys]
+        batch = _Rows(read[0][0], sum(len(views) for views in read))
+        for (_, row, _), views in zip(keys, read):
+            batch.put(views, row, int(self.subject[row]), str(self.dataset.records.record[row]))
         return batch.batch
 
     def samples(self, key: Key) -> list[Sample]:
         """The views of one record, normalised and (in training) augmented."""
         rng = generator(self.seed, *key) if self.train else None
         views = self.dataset.read(key[1], rng)
+        if rng is not None and self.recorded:
+            views = [augment_recorded(view, self.recorded, rng) for view in views]
         if self.normalizer is not None:
             views = [self.normalizer.apply(view) for view in views]
         if rng is not None and self.transforms:
-            for view in views:
-                view.signal = augment(view, self.transforms, rng)
+            views = [augment(view, self.transforms, rng) for view in views]
         return views
 
 
 def generator(seed: int, epoch: int, row: int, draw: int) -> np.random.Generator:
     """The only source of randomness of one training sample."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, row, draw])))
-
-
-def augment(sample: Sample, transforms: Sequence[Transform], rng: np.random.Generator) -> np.ndarray:
-    """The signal after all transforms, in an array that may be written to."""
-    signal = sample.signal if sample.signal.flags.writeable else sample.signal.copy()
-    for transform in transforms:
-        signal = transform(signal, rng)
-    return signal
 
 
 @dataclass
@@ -102,9 +95,8 @@ class _Failure:
 class _Rows:
     """A Batch under construction, filled record by record."""
 
-    def __init__(self, views: list[Sample], records: int):
-        self.views, rows = len(views), len(views) * records
-        first = views[0]
+    def __init__(self, first: Sample, rows: int):
+        self.filled = 0
         channels, samples = first.signal.shape
         label = np.asarray(first.label)
         kind = torch.int64 if label.dtype.kind in "iu" else torch.float32
@@ -119,12 +111,9 @@ class _Rows:
                        for name in ("signal", "label", "channel_mask", "time_mask", "subject", "index", "group")}
         self.extra = {name: tensor.numpy() for name, tensor in self.batch.extra.items()}
 
-    def put(self, position: int, views: list[Sample], row: int, subject: int, name: str) -> None:
-        if len(views) != self.views:
-            raise UserError(f"{name} has {len(views)} views, the records before it {self.views}",
-                            "`read` must give equally many samples for every record")
+    def put(self, views: list[Sample], row: int, subject: int, name: str) -> None:
         arrays = self.arrays
-        for at, view in enumerate(views, start=position * self.views):
+        for at, view in enumerate(views, start=self.filled):
             self._check(view, name)
             arrays["signal"][at] = view.signal
             arrays["label"][at] = view.label
@@ -132,7 +121,8 @@ class _Rows:
             arrays["time_mask"][at] = True if view.time_mask is None else view.time_mask
             for field, value in view.extra.items():
                 self.extra[field][at] = value
-        rows = slice(position * self.views, (position + 1) * self.views)
+        rows = slice(self.filled, self.filled + len(views))
+        self.filled += len(views)
         arrays["subject"][rows], arrays["index"][rows], arrays["group"][rows] = subject, row, row
 
     def _check(self, view: Sample, name: str) -> None:
@@ -181,7 +171,7 @@ class SignalLoader(DataLoader):
 
 
 def make_loader(dataset: BaseDataset, rows: np.ndarray, *, batch_size: int, train: bool, seed: int = 0,
-                normalizer: Normalizer | None = None, transforms: Sequence[Transform] = (), balanced: bool = False,
+                normalizer: Normalizer | None = None, transforms: Sequence[AnyTransform] = (), balanced: bool = False,
                 num_workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False) -> SignalLoader:
     """The loader of one part: shuffled (or class-balanced) and augmented to train, in order and plain to evaluate."""
     view = DatasetView(dataset, train=train, seed=seed, normalizer=normalizer, transforms=transforms)

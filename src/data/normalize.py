@@ -59,7 +59,7 @@ class Normalizer:
             self._normalize_channels(signal)
         if self.clip is not None:
             np.clip(signal, -self.clip, self.clip, out=signal)
-        return replace(sample, signal=_blank(signal, sample))
+        return replace(sample, signal=blank(signal, sample))
 
     def _normalize_channels(self, signal: np.ndarray) -> None:
         if self.mean is None or self.scale is None:
@@ -134,7 +134,8 @@ def _normalize_record(signal: np.ndarray, present: np.ndarray | None) -> None:
     np.copyto(signal, (wide - mean) / np.maximum(deviation, FLAT), where=deviation >= FLAT, casting="same_kind")
 
 
-def _blank(signal: np.ndarray, sample: Sample) -> np.ndarray:
+def blank(signal: np.ndarray, sample: Sample) -> np.ndarray:
+    """`signal`, written to: zero where the masks of `sample` say that there is none."""
     if sample.time_mask is not None:
         signal[:, ~sample.time_mask] = 0
     if sample.channel_mask is not None:

@@ -17,7 +17,7 @@ from src.data.normalize import Normalizer
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.splits import load_splits, save_splits, split
 from src.data.subjects import chosen
-from src.data.transforms import Transform, parse_augmentation
+from src.data.transforms import AnyTransform, parse_augmentation
 from src.errors import UserError
 
 SPLITS = "splits.json"
@@ -30,7 +30,7 @@ class RunData:
     dataset: BaseDataset
     rows: dict[str, np.ndarray]
     normalizer: Normalizer
-    transforms: Sequence[Transform]
+    transforms: Sequence[AnyTransform]
     seed: int
     name: str
     dataset_args: list[str]
@@ -95,7 +95,8 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
         dataset = permute_labels(dataset, rows["train"], args.seed)
     elif args.control == "noise":
         dataset = with_noise(dataset, args.seed)
-    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, args.replica)
+    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, args.replica,
+                                                                            dataset.spec)
     seen = np.unique(np.concatenate(list(rows.values()))) if args.replica else rows["train"]
     fitted = Normalizer.from_state(normalizer) if normalizer else Normalizer.fit(args.normalize, dataset, seen)
     return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path)

@@ -1,18 +1,25 @@
 """Augmentations of one training signal: (channels, samples) float32 and a generator -> signal of the same shape.
 
-They see normalised signals (about unit variance), draw only from the generator of (seed, epoch, record, repeat) and
-may write into the array they are given.
+Those of this file see normalised signals (about unit variance); those of `transforms_recorded` are called before the
+normaliser. All draw only from the generator of (seed, epoch, record, repeat) and may write into the array they are
+given. What was absent stays so: `augment` sets it to zero after them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from src.data.normalize import blank
+from src.data.signal import Sample, SignalSpec
+from src.data.transforms_recorded import RECORDED, RecordedTransform
 from src.errors import UserError, did_you_mean
 
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+AnyTransform = Transform | RecordedTransform
 
 
 class Shift:
@@ -110,26 +117,59 @@ TRANSFORMS: dict[str, Callable[[float], Transform]] = {
 }
 
 
-def parse_augmentation(texts: Sequence[str], replica: bool = False) -> list[Transform]:
-    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers.
+def parse_augmentation(texts: Sequence[str], replica: bool = False, spec: SignalSpec | None = None
+                       ) -> list[AnyTransform]:
+    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers, and where
+    signals of `spec` cannot have one.
 
     In the `replica` of Du-IN a shift of 0 samples leaves an empty signal.
     """
-    chain = [_parse_one(text) for text in texts if text != "none"]
+    chain = [_parse_one(text, spec) for text in texts if text != "none"]
     return [Shift(one.reach, True) if replica and isinstance(one, Shift) else one for one in chain]
 
 
-def _parse_one(text: str) -> Transform:
+def _parse_one(text: str, spec: SignalSpec | None) -> AnyTransform:
     name, _, value = text.partition("=")
-    name = name.strip().replace("-", "_")
-    if name not in TRANSFORMS:
-        raise UserError(f"unknown augmentation {name!r}{did_you_mean(name, TRANSFORMS)}",
-                        f"known: {', '.join(f'{known}=NUMBER' for known in TRANSFORMS)}, or none")
+    name, known = name.strip().replace("-", "_"), [*TRANSFORMS, *RECORDED]
+    if name not in known:
+        raise UserError(f"unknown augmentation {name!r}{did_you_mean(name, known)}",
+                        f"known: {', '.join(f'{word}=NUMBER' for word in known)}, or none")
     try:
         number = float(value)
     except ValueError:
         raise UserError(f"--augmentation {text}: expected {name}=NUMBER, found {value or 'no number'!r}") from None
-    return TRANSFORMS[name](number)
+    if name in TRANSFORMS:
+        return TRANSFORMS[name](number)
+    if spec is None:
+        raise UserError(f"--augmentation {text}: holds for a data set that says its channels, rate and unit")
+    return RECORDED[name](number, spec)
+
+
+def by_stage(transforms: Sequence[AnyTransform]) -> tuple[list[RecordedTransform], list[Transform]]:
+    """Those before the normaliser and those after it, in their order."""
+    recorded: list[Any] = [one for one in transforms if type(one) in RECORDED.values()]
+    normalised: list[Any] = [one for one in transforms if type(one) not in RECORDED.values()]
+    return recorded, normalised
+
+
+def augment_recorded(sample: Sample, transforms: Sequence[RecordedTransform], rng: np.random.Generator) -> Sample:
+    """The sample before normalisation after all `transforms`; a signal that may not be written to is copied."""
+    changed = replace(sample, signal=_writeable(sample.signal))
+    for transform in transforms:
+        transform(changed, rng)
+    return replace(changed, signal=blank(changed.signal, changed))
+
+
+def augment(sample: Sample, transforms: Sequence[Transform], rng: np.random.Generator) -> Sample:
+    """The normalised sample after all `transforms`."""
+    signal = _writeable(sample.signal)
+    for transform in transforms:
+        signal = transform(signal, rng)
+    return replace(sample, signal=blank(signal, sample))
+
+
+def _writeable(signal: np.ndarray) -> np.ndarray:
+    return signal if signal.flags.writeable else signal.copy()
 
 
 def _at_least_zero(name: str, value: float) -> float:

@@ -17,9 +17,6 @@ from src.data.simulated.noise import log_normal
 from src.data.simulated.patients import AF, AVB, LBBB, LVH, MI, RBBB, STTC, Patient, Severity, rotation
 from src.data.simulated.rhythm import ATRIAL, VENTRICULAR, Rhythm
 
-DOWER = np.array([  # I, II, V1..V6 from x, y, z
-    (0.632, -0.235, 0.059), (0.235, 1.066, -0.132), (-0.515, 0.157, -0.917), (0.044, 0.164, -1.387),
-    (0.882, 0.098, -1.277), (1.213, 0.127, -0.601), (1.125, 0.127, -0.086), (0.831, 0.076, 0.230)])
 P, Q, R, S, T = range(5)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from src.data.cache import RecordCache
 from src.data.dataset import BaseDataset, Records
+from src.data.lead_maps import DOWER
 from src.data.signal import Recording, Sample, SignalSpec, TargetSpec
 from src.data.simulated.checks import check_choice, check_no_path, check_range
 from src.data.simulated.devices import BASE_HZ, LEADS, acquire, to_millivolts
-from src.data.simulated.dipole import DOWER, Heart, beat_heart
+from src.data.simulated.dipole import Heart, beat_heart
 from src.data.simulated.electrodes import electrode_noise
 from src.data.simulated.noise import RECORD, stream
 from src.data.simulated.patients import (

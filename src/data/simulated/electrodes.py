@@ -8,15 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
+from src.data.lead_maps import ELECTRODES, TO_EIGHT
 from src.data.simulated.devices import BASE_HZ
 from src.data.simulated.noise import log_normal, put_band, sinusoids, to_signal
 from src.data.simulated.patients import Patient
 from src.data.simulated.rhythm import Rhythm
 
-ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
-# I = LA - RA, II = LL - RA, Vk = electrode - (RA + LA + LL) / 3
-TO_LEADS = np.array(
-    [(-1, 1, 0, *[0] * 6), (-1, 0, 1, *[0] * 6), *np.c_[np.full((6, 3), -1 / 3), np.eye(6)]], np.float32)
+TO_LEADS = TO_EIGHT.astype(np.float32)
 
 
 def electrode_noise(rng: Generator, patient: Patient, rhythm: Rhythm, noise: float, samples: int) -> np.ndarray:
