@@ -2,6 +2,7 @@
 
 - Band-pass: Butterworth of order 3, applied forwards and backwards (so order 6, no delay), as second-order sections.
 - Notch: second-order IIR with a quality factor of 30, forwards and backwards.
+- A sampling rate holds nothing at or above its half: what lies there needs no filter.
 - Resampling: `polyphase` (scipy's Kaiser window, its edges continued by a straight line), `fourier` and `linear` as
   the pipelines that use them: int(samples * wanted / found) samples, the linear one without a low-pass.
 """
@@ -20,7 +21,7 @@ LONGEST = 1 << 30  # samples that a change of rate may make
 
 
 def filtered(signal: np.ndarray, rate_hz: float, bandpass: tuple[float, ...], notch: tuple[float, ...]) -> np.ndarray:
-    """The same shape, float32; ValueError where a frequency is not below half the sampling rate."""
+    """The same shape, float32; ValueError where the band has nothing below half the sampling rate."""
     sections = _sections(rate_hz, bandpass, notch)
     if sections is None or signal.shape[1] < 2:
         return signal
@@ -36,11 +37,11 @@ def _sections(rate_hz: float, bandpass: tuple[float, ...], notch: tuple[float, .
     """All filters as one array of second-order sections; None where there is none."""
     from scipy.signal import butter, iirnotch, tf2sos
 
-    for frequency in (*bandpass, *notch):
-        if frequency >= rate_hz / 2:
-            raise ValueError(f"sampled at {rate_hz:g} Hz, which holds nothing at {frequency:g} Hz to filter")
     low, high = bandpass or (0.0, 0.0)
-    parts = [tf2sos(*iirnotch(frequency, QUALITY, rate_hz)) for frequency in notch]
+    if low >= rate_hz / 2:
+        raise ValueError(f"sampled at {rate_hz:g} Hz, which holds nothing above {low:g} Hz")
+    high = high if high < rate_hz / 2 else 0.0
+    parts = [tf2sos(*iirnotch(frequency, QUALITY, rate_hz)) for frequency in notch if frequency < rate_hz / 2]
     if low and high:
         parts.append(butter(ORDER, (low, high), "bandpass", fs=rate_hz, output="sos"))
     elif low or high:

@@ -20,6 +20,7 @@ class PrepareConfig:
     unit: str = ""  # of all leads (V, mV, uV); empty = the most common one
     resample_hz: float = 0.0  # sampling rate; 0 = the most common one
     resampling: Literal["polyphase", "fourier", "linear"] = "polyphase"  # the first two are anti-aliased
+    trim: bool = False  # zeros on all leads at both ends are padding: taken away
     bandpass: tuple[float, ...] = ()  # low,high in Hz, without phase shift; 0,40 = low-pass, 0.5,0 = high-pass
     notch: tuple[float, ...] = ()  # frequencies to take out, for example 50 or 50,100
     gaps: Literal["keep", "interpolate", "zero"] = "keep"  # missing samples: stay missing (masked), bridged, or 0
@@ -70,7 +71,8 @@ def describe(config: PrepareConfig) -> tuple[str, ...]:
     scale = {"none": "", "zscore": "z-score per lead and record",
              "robust": "minus median, over interquartile range, per lead and record",
              "fixed": f"over {config.fixed:g}"}[config.scale]
-    steps = (leads, f"in {config.unit}" if config.unit else "", gaps, band,
+    steps = (leads, f"in {config.unit}" if config.unit else "",
+             "zeros at both ends taken away" if config.trim else "", gaps, band,
              f"notch at {_shown(config.notch)} Hz" if config.notch else "",
              f"{config.resample_hz:g} Hz ({config.resampling})" if config.resample_hz else "", flat, scale,
              f"{config.samples} samples: cut or padded at the end" if config.samples else "")

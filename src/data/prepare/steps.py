@@ -1,8 +1,8 @@
 """`prepare_signal`: the one way from a recording as read to the form of a data set. Pure: no file, no randomness.
 
 The same function runs in `prepare.py`, on other machines, and on new recordings when trained weights are tested.
-Order: leads and unit, missing samples, filters, sampling rate, flat leads, scale, length. What is missing is NaN before
-and after; filters and resampling see a straight line across it.
+Order: leads and unit, padding, missing samples, filters, sampling rate, flat leads, scale, length. What is missing is
+NaN before and after; filters and resampling see a straight line across it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def choose(recording: Recording, config: PrepareConfig) -> Recording:
         raise BadRecord(recording.name, "holds no samples")
     recording = _in_unit(recording, config.unit) if config.unit else recording
     recording = in_order(recording, config.leads) if config.leads else recording
+    recording = _trimmed(recording) if config.trim else recording
     if not np.isfinite(recording.signal).any():
         raise BadRecord(recording.name, f"has no number in any of the leads {', '.join(config.leads)}"
                         if config.leads else "holds no number")
@@ -59,6 +60,17 @@ def _in_unit(recording: Recording, unit: str) -> Recording:
         return replace(recording, unit=unit, metadata=metadata)
     by = np.array([np.nan if factor is None else factor for factor in factors], np.float32)[:, None]
     return replace(recording, signal=recording.signal * by, unit=unit, metadata=metadata)
+
+
+def _trimmed(recording: Recording) -> Recording:
+    """Without the samples at both ends at which every lead that is there is 0."""
+    moving = np.flatnonzero((np.nan_to_num(recording.signal) != 0).any(axis=0))
+    if len(moving) == 0:
+        raise BadRecord(recording.name, "holds nothing but zeros")
+    low, high = int(moving[0]), int(moving[-1]) + 1
+    marks = recording.annotations
+    return replace(recording, signal=recording.signal[:, low:high],
+                   annotations=replace(marks, sample=marks.sample - low))
 
 
 def clean(recording: Recording, config: PrepareConfig) -> Recording:
