@@ -56,7 +56,7 @@ def expansions() -> tuple[Expansion, ...]:
     kinds: tuple[tuple[tuple[str, ...], Pairs], ...] = (
         (("pac",), _pacing()), (("pac",), _pacer_entities()), (("abnormal", "change"), _wave_abnormality()),
         (("atrial",), _atrial_pairs()), (AFTERWORDS, _after_descriptor()), (("prematur",), _premature()),
-        (ORIGINS + ("ectop",), _ectopic()), (tuple(INTERVALS), _interval_length()))
+        ((*ORIGINS, "ectop"), _ectopic()), (tuple(INTERVALS), _interval_length()))
     return tuple(Expansion(signs, _longest_first(pairs)) for signs, pairs in kinds)
 
 
@@ -101,7 +101,8 @@ def _wave_abnormality() -> Pairs:
 
 def _atrial_pairs() -> Pairs:
     for one, other in product(ATRIAL, ATRIAL):
-        yield from ((f"atrial {one}{joint}{other}", f"atrial {one} atrial {other}") for joint in ("/", " or ", " ", "-"))
+        uniform = f"atrial {one} atrial {other}"
+        yield from ((f"atrial {one}{joint}{other}", uniform) for joint in ("/", " or ", " ", "-"))
 
 
 def _after_descriptor() -> Pairs:
@@ -140,7 +141,10 @@ def _ectopic() -> Pairs:
 
 
 def _interval_length() -> Pairs:
+    """"pr prolonged" goes before "prolonged qt", which is as long."""
     for length, (_, after) in LENGTHS.items():
-        yield from ((f"{interval} {form}", f"{length} {name}") for interval, name in INTERVALS.items() for form in after)
+        yield from ((f"{interval} {form}", f"{length} {name}") for interval, name in INTERVALS.items()
+                    for form in after)
     for length, (before, _) in LENGTHS.items():
-        yield from ((f"{form} {interval}", f"{length} {name}") for interval, name in INTERVALS.items() for form in before)
+        yield from ((f"{form} {interval}", f"{length} {name}") for interval, name in INTERVALS.items()
+                    for form in before)

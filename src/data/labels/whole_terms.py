@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 FIRST_PRIVATE, LAST_PRIVATE = 0xE000, 0xF8FF  # characters that no text uses and that are no word characters
-_PRIVATE = {code: " " for code in range(FIRST_PRIVATE, LAST_PRIVATE + 1)}
+_PRIVATE = dict.fromkeys(range(FIRST_PRIVATE, LAST_PRIVATE + 1), " ")
 
 
 def without_private(text: str) -> str:
