@@ -18,6 +18,7 @@ from src.models.duin.backbone import DuinBackbone
 from src.models.duin.config import CodesConfig, DuinConfig, HeadConfig
 from src.models.layers.heads import TokenHead
 from src.models.layers.init import STD
+from src.models.layers.transformer import take
 
 
 class DuinMae(DuinBackbone):
@@ -50,16 +51,28 @@ class DuinMae(DuinBackbone):
         `noise` (B, N) replaces the uniform draw that decides what is hidden when.
         """
         tokens = self.tokenize(signal, subject)
-        hidden = self.hidden(self._draw(tokens) if noise is None else noise)[..., None]
-        first = torch.where(hidden, self.mask_emb, tokens)
-        second = torch.where(hidden, tokens, self.mask_emb)
-        seen_first, seen_second = self.encode_tokens(torch.cat([first, second])).chunk(2)
-        return self.cls_block(torch.where(hidden, seen_first, seen_second))
+        hidden = self.hidden(self._draw(tokens) if noise is None else noise)
+        first = torch.where(hidden[..., None], self.mask_emb, tokens)
+        second = torch.where(hidden[..., None], tokens, self.mask_emb)
+        return self.cls_block(self._encode_hidden(first, second, hidden))
+
+    def _encode_hidden(self, first: Tensor, second: Tensor, hidden: Tensor) -> Tensor:
+        """(B, N, D) tokens of both passes -> (B, N, D), each token from the pass in which it was hidden; the last
+        block computes no other."""
+        order = hidden.byte().argsort(dim=1, stable=True)  # those hidden in the second pass stand first
+        kept, later = self._kept(order.shape[1]), order.shape[1] - self._kept(order.shape[1])
+        rows = max(kept, later)  # the smaller number is filled up
+        asked = torch.cat([order[:, -rows:], order[:, :rows]])
+        seen_first, seen_second = self.transformer.some(self.emb_time(torch.cat([first, second])), asked).chunk(2)
+        return take(torch.cat([seen_second[:, :kept], seen_first[:, rows - later:]], 1), order.argsort(dim=1))
 
     def hidden(self, noise: Tensor) -> Tensor:
         """(B, N) uniform numbers -> (B, N) bool, True = hidden in the first pass: all but the smallest numbers."""
-        kept = int(noise.shape[1] * (1 - self.config.mask_ratio))
-        return noise.argsort(dim=1, stable=True).argsort(dim=1) >= kept
+        return noise.argsort(dim=1, stable=True).argsort(dim=1) >= self._kept(noise.shape[1])
+
+    def _kept(self, tokens: int) -> int:
+        """How many of them the first pass sees."""
+        return int(tokens * (1 - self.config.mask_ratio))
 
     def _draw(self, tokens: Tensor) -> Tensor:
         if self.training or self.config.replica:

@@ -28,6 +28,18 @@ class Attended(NamedTuple):
     scores: Tensor | None = None
 
 
+def explicit_attention(q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None, previous: Tensor | None = None,
+                       dropout_p: float = 0.0) -> Attended:
+    """Scaled queries, keys, values (B, H, N, d_head), bool mask, True = may be seen -> Attended, whose tokens are
+    (B, H, N, d_head); `previous` scores are added to these."""
+    q, k, v = q.contiguous(), k.contiguous(), v.contiguous()  # here, once, and not in each product
+    scores = q @ k.transpose(-2, -1)
+    scores = scores if previous is None else scores + previous
+    scores = scores if keep is None else scores.masked_fill(~keep, float("-inf"))
+    weights = dropout(scores.softmax(-1), dropout_p)
+    return Attended(weights @ v, weights, scores)
+
+
 class HeadProjection(nn.Module):
     """One linear map into all heads."""
 
@@ -59,12 +71,7 @@ class ScaledDotProduct(nn.Module):
 
     def explicit(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None, previous: Tensor | None) -> Attended:
         """The same, with weights and scores; `previous` scores are added to these."""
-        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()  # here, once, and not in each product
-        scores = q @ k.transpose(-2, -1)
-        scores = scores if previous is None else scores + previous
-        scores = scores if keep is None else scores.masked_fill(~keep, float("-inf"))
-        weights = dropout(scores.softmax(-1), self.dropout, self.training)
-        return Attended(weights @ v, weights, scores)
+        return explicit_attention(q, k, v, keep, previous, self.dropout if self.training else 0.0)
 
 
 class MultiHeadAttention(nn.Module):
@@ -85,20 +92,24 @@ class MultiHeadAttention(nn.Module):
         self.proj = nn.Sequential(nn.Linear(n_heads * d_head, d_model), Dropout(proj_dropout))
 
     def forward(self, tokens: Tensor, keep: Tensor | None = None, previous: Tensor | None = None,
-                need_scores: bool = False) -> Attended:
-        """(B, N, D) tokens, bool mask `keep` that broadcasts to (B, H, N, N), True = may be seen -> Attended."""
-        q, k, v = self._heads(tokens)
+                need_scores: bool = False, asking: Tensor | None = None) -> Attended:
+        """(B, N, D) tokens, bool mask `keep` that broadcasts to (B, H, N, N), True = may be seen -> Attended.
+
+        `asking` (B, M, D) are the tokens that attend to these where not all of them do (without rotary positions).
+        """
+        q, k, v = self._heads(tokens, tokens if asking is None else asking)
         if need_scores or previous is not None or self.attention.drops_on_cpu(q):
             seen = self.attention.explicit(q, k, v, keep, previous)
         else:
             seen = Attended(self.attention.fused(q, k, v, keep))
         return Attended(self.proj(seen.tokens.transpose(1, 2).flatten(2)), seen.weights, seen.scores)
 
-    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, N, D) -> queries, keys, values (B, H, N, d_head); the queries carry the scale of the scores."""
+    def _heads(self, tokens: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, N, D), (B, M, D) -> queries (B, H, M, d_head), which carry the scale of the scores, keys, values
+        (B, H, N, d_head)."""
         scale, norm = self.attention.scale, self.norm_q
         # scaling the norm's 2 * d_head numbers is scaling every query
-        q = F.layer_norm(self.W_q(tokens), norm.normalized_shape, norm.weight * scale, norm.bias * scale, norm.eps)
+        q = F.layer_norm(self.W_q(asking), norm.normalized_shape, norm.weight * scale, norm.bias * scale, norm.eps)
         k, v = self.norm_k(self.W_k(tokens)), self.W_v(tokens)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # views: normalised before heads move forward
         return (self.emb_rotary(q), self.emb_rotary(k), v) if self.rotates else (q, k, v)

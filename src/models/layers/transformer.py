@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,11 @@ class EncoderConfig:
             probability("encoder.ff_dropout", value)
 
 
+def take(tokens: Tensor, rows: Tensor) -> Tensor:
+    """(B, N, D), (B, M) int64 -> (B, M, D)."""
+    return tokens.gather(1, rows[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
 class FeedForward(nn.Module):
     """Two linear maps with ReLU between them, over each token."""
 
@@ -65,11 +71,13 @@ class TransformerBlock(nn.Module):
         self.norm_ffn = nn.LayerNorm(d_model)
 
     def forward(self, tokens: Tensor, keep: Tensor | None = None, previous: Tensor | None = None,
-                need_scores: bool = False) -> Attended:
-        """(B, N, D) tokens and attention's arguments -> Attended, its tokens (B, N, D)."""
+                need_scores: bool = False, rows: Tensor | None = None) -> Attended:
+        """(B, N, D) tokens and attention's arguments -> Attended, its tokens (B, N, D); (B, M, D) of the tokens `rows`
+        (B, M) where not all are wanted."""
         tokens = self.norm_mha(tokens) if self.norm_first else tokens
-        seen = self.mha(tokens, keep, previous, need_scores)
-        tokens = tokens + seen.tokens
+        asking = tokens if rows is None else take(tokens, rows)
+        seen = self.mha(tokens, keep, previous, need_scores, asking)
+        tokens = asking + seen.tokens
         tokens = self.norm_ffn(tokens) if self.norm_first else self.norm_mha(tokens)
         tokens = tokens + self.ffn(tokens)
         return Attended(tokens if self.norm_first else self.norm_ffn(tokens), seen.weights, seen.scores)
@@ -97,6 +105,15 @@ class TransformerStack(nn.Module):
     def forward(self, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, N, D) tokens, bool mask `keep` that broadcasts to (B, H, N, N), True = may be seen -> (B, N, D)."""
         return self.attend(tokens, keep, need_scores=False).tokens
+
+    def some(self, tokens: Tensor, rows: Tensor) -> Tensor:
+        """(B, N, D) -> (B, M, D), the tokens `rows` (B, M) alone: the last block leaves the others out."""
+        *blocks, last = self.xfmr_blocks
+        if self.res_attn or cast(TransformerBlock, last).mha.rotates:  # these count on all tokens in their order
+            return take(self(tokens), rows)
+        for block in blocks:
+            tokens = block(tokens).tokens
+        return last(tokens, rows=rows).tokens
 
     def attend(self, tokens: Tensor, keep: Tensor | None = None, need_scores: bool = True) -> Attended:
         """The same with the weights and scores of the last block."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,7 +9,7 @@ from torch.nn import functional as F
 from src.errors import UserError
 from src.models.duin.mae import DuinMae
 from src.models.duin.poms import PomsMae
-from tests.models.duin.small import inputs_of, make_model
+from tests.models.duin.small import ENCODER, inputs_of, make_model
 
 
 @pytest.mark.parametrize(("tokens", "ratio", "masked"), [(6, 0.5, 3), (7, 0.5, 4), (40, 0.5, 20), (6, 0.0, 0)])
@@ -33,8 +35,12 @@ def test_no_token_is_predicted_from_itself(model_class):
     assert not torch.isclose(before[0, other_pass], after[0, other_pass]).all(-1).any()
 
 
-def test_one_call_on_a_doubled_batch_is_two_passes():
-    model = make_model(DuinMae).eval()
+@pytest.mark.parametrize("options", [{}, {"mask_ratio": 0.3}, {"mask_ratio": 0.0}, {"mask_ratio": 0.9},
+                                     {"encoder": replace(ENCODER, rot_theta=100.0)},
+                                     {"encoder": replace(ENCODER, res_attn=True)},
+                                     {"encoder": replace(ENCODER, norm_first=True)}])
+def test_one_call_on_a_doubled_batch_is_two_passes(options):
+    model = make_model(DuinMae, **options).eval()
     signal, subject = inputs_of(model)
     noise = torch.rand(4, 6)
     tokens, hidden = model.tokenize(signal, subject), model.hidden(noise)[..., None]
