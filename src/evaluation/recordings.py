@@ -1,7 +1,7 @@
 """Example recordings for the report: which to show, and how to draw them on paper.
 
-ECG in mV is drawn as a cardiologist knows it: 25 mm/s and 10 mm/mV, a small square is 0.04 s by 0.1 mV. Everything
-else gets one row per channel and a bar for the unit.
+ECG in mV is drawn as a cardiologist knows it (`src.evaluation.paper`). Everything else gets one row per channel and a
+bar for the unit.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.data.signal import SignalSpec, TargetSpec
+from src.evaluation.paper import paper_figure, rounded, thinned
 from src.evaluation.predictions import decide, label_thresholds, probabilities
 from src.evaluation.style import house_style, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CHANNELS = 16  # drawn of each recording; more do not stay readable
-POINTS = 2000  # per channel: two per pixel of the picture
-MM = 1 / 25.4
 
 
 @dataclass
@@ -58,44 +56,9 @@ def recording_figure(signal: np.ndarray, spec: SignalSpec) -> Figure:
     signal = np.nan_to_num(signal[:CHANNELS])
     names = (*spec.channels, *(str(k) for k in range(len(spec.channels), len(signal))))[: len(signal)]
     with house_style():
-        return _ecg_paper(signal, names, spec) if spec.unit.lower() == "mv" else _rows(signal, names, spec)
-
-
-def _ecg_paper(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figure:
-    seconds, margin_s, gap_mv = signal.shape[1] / spec.rate_hz, 0.5, 1.5
-    height_mv = gap_mv * len(signal) + 1.5
-    width = max(5.0, (seconds + margin_s) * 25 * MM)
-    figure = new_figure(width, height_mv * 10 * MM * width / ((seconds + margin_s) * 25 * MM))
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(-margin_s, seconds), ylim=(-height_mv + 0.75, 0.75))
-    axes.set_facecolor("#fffafa")
-    _squares(axes, -margin_s, seconds, height_mv)
-    for k, (trace, name) in enumerate(zip(signal, names)):
-        base = -gap_mv * (k + 0.5)
-        times, values = thinned(trace - np.median(trace), spec.rate_hz)
-        axes.plot(times, values + base, color="#161616", linewidth=0.8)
-        axes.text(0.1 - margin_s, base + 0.1, name, color="#161616", fontsize=9, fontweight="bold")
-    axes.text(seconds - 0.05, -height_mv + 0.85, "25 mm/s   10 mm/mV", color="#161616", ha="right", fontsize=8)
-    return figure
-
-
-def _squares(axes: Axes, start_s: float, end_s: float, height_mv: float) -> None:
-    """The paper's grid: 1 mm thin, 5 mm thick."""
-    top, bottom = 0.75, -height_mv + 0.75
-    for step_s, step_mv, colour, width in ((0.04, 0.1, "#fbe6e6", 0.4), (0.2, 0.5, "#f3c4c4", 0.6)):
-        look = {"color": colour, "linewidth": width, "zorder": 0}
-        axes.vlines(np.arange(0, end_s + 1e-9, step_s), bottom, top, **look)
-        axes.vlines(np.arange(0, start_s - 1e-9, -step_s), bottom, top, **look)
-        axes.hlines(np.arange(top, bottom - 1e-9, -step_mv), start_s, end_s, **look)
-    axes.set_axis_off()
-    axes.grid(visible=False)
-    axes.add_patch(_ground(axes))
-
-
-def _ground(axes: Axes):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((0, 0), 1, 1, transform=axes.transAxes, color="#fffafa", zorder=-1)
+        if spec.unit.lower() == "mv":
+            return paper_figure(signal, names, spec.rate_hz, "mV", seconds=spec.seconds)
+        return _rows(signal, names, spec)
 
 
 def _rows(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figure:
@@ -118,19 +81,3 @@ def _rows(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figur
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
-
-
-def rounded(value: float) -> float:
-    """The nearest of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(min((1, 2, 5, 10), key=lambda step: abs(step * power - value)) * power)
-
-
-def thinned(trace: np.ndarray, rate_hz: float, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Times in s and values of a trace, reduced to the extremes of each slice, so that no spike is lost."""
-    step = max(1, 2 * len(trace) // points)
-    if step < 2:
-        return np.arange(len(trace)) / rate_hz, trace
-    slices = trace[: len(trace) // step * step].reshape(-1, step)
-    places = np.sort(np.stack([slices.argmin(1), slices.argmax(1)], 1), axis=1) + np.arange(len(slices))[:, None] * step
-    return places.ravel() / rate_hz, trace[places.ravel()]
