@@ -1,8 +1,8 @@
 """WFDB records: any range of samples in physical units, whole records with what their header says, annotations.
 
-Formats 16, 24, 32, 80 and 212 with one sample per frame and no skew (most sets) are read directly, bit-equal to
-`wfdb.rdrecord(return_res=32)` and many times as fast; segments are put together here; everything else is read by the
-wfdb package, after `wfdb_header` has checked what it will open.
+Formats 16, 24, 32, 61, 80, 160 and 212 with one sample per frame and no skew (most sets) are read directly, bit-equal
+to `wfdb.rdrecord(return_res=32)` and many times as fast; segments are put together here; everything else is read by
+the wfdb package, after `wfdb_header` has checked what it will open.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from src.errors import BadRecord
 
 PAIR = re.compile(r"<([^<>:]{1,40})>:\s*([^<]*)|^([^:<]{1,60}):\s*(.*)$")
 EXACT = 1 << 24  # integers up to here are exact in float32
+CHUNK = 1 << 18  # samples decoded at once
 
 
 def read(path: Path, record: str | None = None, verify: bool = False) -> Recording:
@@ -137,29 +138,34 @@ def _calibration(gains: tuple[float, ...], baselines: tuple[int, ...]) -> tuple[
 
 
 def _read_plain(header: Header, low: int, high: int) -> np.ndarray:
-    whole = np.empty((len(header.signals), high - low), np.float32)
+    """Chunk by chunk: beside the result no more than a chunk is held."""
+    whole = np.full((len(header.signals), high - low), np.nan, np.float32) if len(header.signal_files) != 1 else None
     for file in header.signal_files:
-        numbers = stored(file.path, file.fmt, file.offset, file.frame, low, high)
-        if numbers.shape[1] != high - low:
-            raise BadRecord(header.record, f"cannot be read: {os.path.basename(file.path)} became shorter")
-        physical = _physical(numbers, header, file.rows, INVALID[file.fmt])
-        if len(header.signal_files) == 1:
+        physical = np.empty((len(file.rows), high - low), np.float32)
+        lines = [header.signals[row] for row in file.rows]
+        gain, baseline = _calibration(tuple([line.gain for line in lines]), tuple([line.baseline for line in lines]))
+        step = max(1, CHUNK // file.frame)
+        for begin in range(low, high, step):
+            end = min(begin + step, high)
+            numbers = stored(file.path, file.fmt, file.offset, file.frame, begin, end)
+            if numbers.shape[1] != end - begin:
+                raise BadRecord(header.record, f"cannot be read: {os.path.basename(file.path)} became shorter")
+            _to_physical(numbers, gain, baseline, INVALID[file.fmt], physical[:, begin - low:end - low])
+        if whole is None:
             return physical
         whole[list(file.rows)] = physical
     return whole
 
 
-def _physical(numbers: np.ndarray, header: Header, rows: tuple[int, ...], invalid: int) -> np.ndarray:
+def _to_physical(numbers: np.ndarray, gain: np.ndarray, baseline: np.ndarray | None, invalid: int,
+                 out: np.ndarray) -> None:
     """Rounded as the wfdb package does at return_res=32: after the subtraction and after the division."""
-    lines = header.signals if len(rows) == len(header.signals) else [header.signals[row] for row in rows]
-    gain, baseline = _calibration(tuple([line.gain for line in lines]), tuple([line.baseline for line in lines]))
-    signal = numbers.astype(np.float32)
+    out[...] = numbers
     if baseline is not None:
-        np.subtract(signal, baseline, out=signal, casting="same_kind")
-    np.divide(signal, gain, out=signal, casting="same_kind")
-    if numbers.size and numbers.min() == invalid:
-        signal[numbers == invalid] = np.nan
-    return signal
+        np.subtract(out, baseline, out=out, casting="same_kind")
+    np.divide(out, gain, out=out, casting="same_kind")
+    if numbers.min() == invalid:
+        out[numbers == invalid] = np.nan
 
 
 def _read_segments(header: Header, low: int, high: int) -> np.ndarray:
@@ -180,7 +186,9 @@ def _read_segments(header: Header, low: int, high: int) -> np.ndarray:
 def _rows_in(header: Header, part: Header) -> list[int | None]:
     """Which signal of the record each signal of a segment is: by number, or by name where there is a layout."""
     place = {name: row for row, name in enumerate(header.channels)}
-    rows = [place.get(name) for name in part.channels] if header.layout else list(range(len(part.signals)))
+    rows: list[int | None] = [*range(len(part.signals))]
+    if header.layout:
+        rows = [place.get(name) for name in part.channels]
     for row, line in zip(rows, part.signals):
         if row is not None and unit_factor(line.unit, header.signals[row].unit) != 1.0:
             raise BadRecord(header.record, f"damaged header: {line.name} is in {line.unit} in {part.record}, in "

@@ -1,15 +1,14 @@
 """WFDB annotation files (.atr, .qrs, ...) -> `Annotations`: the MIT format of annot(5) in the WFDB Applications Guide.
 
-A mark is a 16-bit word, 6 bits of kind and 10 of time since the mark before; longer times (SKIP) and texts (AUX) are
-words of their own. Read here rather than by the wfdb package: many times as fast, in time and memory bounded by the file.
-Subtype, channel and number of a mark are passed over.
+A mark is a 16-bit word, 6 bits of kind and 10 of time since the mark before; longer times (SKIP) and texts (TEXT) are
+words of their own. Read here rather than by the wfdb package: many times as fast, and bounded in time and memory by the
+file. Subtype, channel and number of a mark are passed over.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from src.errors import BadRecord
 
 # the symbol of each kind of mark (ecgcodes.h); others are shown by their number, [15]
 SYMBOLS = {kind: symbol for kind, symbol in enumerate(" NLRaVFJASEj/Q~ | sT*D\"=pB^t+u?![]en@xf()r") if symbol != " "}
-NOTE, SKIP, NUMBER, SUBTYPE, CHANNEL, TEXT = 22, 59, 60, 61, 62, 63
+NOTE, SKIP, TEXT = 22, 59, 63  # 60 to 62 are subtype, channel and number
 LARGEST = 1 << 24  # bytes; a day of beats takes 0.3 MB
 RESOLUTION = re.compile(r"## time resolution: (\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 DEFINITION = re.compile(r"(\d{1,2}) (\S+) ", re.ASCII)
@@ -37,51 +36,50 @@ def read_annotations(folder: str, file: str, rate_hz: float | None = None) -> tu
     path, size = file_in(folder, folder, file, name)
     if size > LARGEST:
         raise BadRecord(name, f"{file} is too large for annotations: {size} bytes")
-    data = read_bytes(path, 0, size)
     try:
-        marks = list(_marks(data))
+        time, kind, text = _marks(read_bytes(path, 0, size))
     except IndexError:
         raise BadRecord(name, f"damaged: {file} ends in the middle of a mark") from None
-    resolution, symbols, marks = _definitions(marks)
+    about = (time == 0) & (kind == NOTE)
+    resolution, symbols = _definitions(text[about].tolist())
+    time, kind, text = time[~about], kind[~about], text[~about]
     rate_hz = rate_hz or resolution or DEFAULT_HZ
-    sample = np.array([mark[0] for mark in marks], np.int64)
     if resolution and resolution != rate_hz:
-        sample = np.round(sample * (rate_hz / resolution)).astype(np.int64)
-    symbol = np.array([symbols.get(mark[1], f"[{mark[1]}]") for mark in marks], str)
-    note = np.array(["" if mark[2] == UNSAID else mark[2] for mark in marks], str)
-    order = np.argsort(sample, kind="stable")  # skips may lead back
-    return Annotations(sample[order], symbol[order], note[order], np.zeros(len(marks), np.int64)), rate_hz
+        time = np.round(time * (rate_hz / resolution)).astype(np.int64)
+    text[text == UNSAID] = ""
+    order = np.argsort(time, kind="stable")  # skips may lead back
+    return Annotations(time[order], symbols[kind[order]], text[order], np.zeros(len(time), np.int64)), rate_hz
 
 
-def _marks(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """(time, kind, text) of each mark in the file's order; IndexError where the last one is cut off."""
-    words = np.frombuffer(data[:len(data) // 2 * 2], "<u2").tolist()
-    time, place, end = 0, 0, len(words)
-    marked, kind, text = 0, 0, ""  # the mark whose texts may still follow; kind 0: none
-    while place < end:
-        word = words[place]
-        code, value = word >> 10, word & 0x3FF
-        place += 1
-        if code < SKIP:
-            if kind:
-                yield marked, kind, text
-            if word == 0:
-                return
-            time += value
-            marked, kind, text = time, code, ""
-        elif code == SKIP:
-            jump = words[place] << 16 | words[place + 1]
-            if kind:
-                yield marked, kind, text
-            time, kind, place = time + (jump - (1 << 32) if jump >> 31 else jump), 0, place + 2
-        elif code == TEXT:
-            length = value & 0xFF
-            if place * 2 + length > len(data):
+def _marks(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Time, kind and text of each mark, in the file's order; IndexError where the last one is cut off."""
+    words = np.frombuffer(data[:len(data) // 2 * 2], "<u2")
+    kind, step = words >> 10, (words & 0x3FF).astype(np.int64)
+    mark, texts, free = kind < SKIP, {}, 0
+    for place in np.flatnonzero(kind >= SKIP).tolist():
+        if place < free:  # inside a text or a long time
+            continue
+        free = place + 1
+        if kind[place] == SKIP:
+            free += 2
+            jump = int(words[place + 1]) << 16 | int(words[place + 2])
+            step[place] = jump - (1 << 32) if jump >> 31 else jump
+        elif kind[place] == TEXT:
+            length = int(words[place]) & 0xFF
+            free += (length + 1) // 2
+            if 2 * free > len(data) + 1:
                 raise IndexError
-            text = _text(data[place * 2:place * 2 + length])
-            place += (length + 1) // 2
-    if kind:
-        yield marked, kind, text
+            texts[place] = _text(data[2 * place + 2:2 * place + 2 + length])
+        step[place] *= kind[place] == SKIP
+        step[place + 1:free], mark[place + 1:free] = 0, False
+    end = np.flatnonzero(mark & (words == 0))
+    mark[end[0] if len(end) else len(mark):] = False
+    places = np.flatnonzero(mark & (kind > 0))
+    notes = [""] * len(places)
+    for place, text in texts.items():
+        if (number := int(np.searchsorted(places, place)) - 1) >= 0:
+            notes[number] = text
+    return np.cumsum(step)[places], kind[places], np.array(notes, str)
 
 
 def _text(data: bytes) -> str:
@@ -91,17 +89,17 @@ def _text(data: bytes) -> str:
         return data.decode("latin-1").rstrip("\0")
 
 
-def _definitions(marks: list[tuple[int, int, str]]) -> tuple[float | None, dict[int, str], list[tuple[int, int, str]]]:
-    """The time resolution and the own kinds of marks that the file defines, and the marks proper.
+def _definitions(texts: list[str]) -> tuple[float | None, np.ndarray]:
+    """The time resolution that the file states and the symbol of each of the 64 kinds, its own among them.
 
-    Notes at sample 0 are about the file (who made it, definitions), not about that moment: they are left out.
+    Notes at sample 0 say it; they are about the file (who made it, definitions), not about that moment.
     """
-    resolution, symbols, defining = None, SYMBOLS, False
-    for text in [text for time, kind, text in marks if time == 0 and kind == NOTE]:
+    resolution, symbols, defining = None, [SYMBOLS.get(kind, f"[{kind}]") for kind in range(64)], False
+    for text in texts:
         if found := RESOLUTION.match(text):
             resolution = float(found[1]) or None
         elif text.startswith("## "):
             defining = text == "## annotation type definitions"
-        elif defining and (found := DEFINITION.match(text)):
-            symbols = symbols | {int(found[1]): found[2]}
-    return resolution, symbols, [mark for mark in marks if mark[0] != 0 or mark[1] != NOTE]
+        elif defining and (found := DEFINITION.match(text)) and int(found[1]) < len(symbols):
+            symbols[int(found[1])] = found[2]
+    return resolution, np.array(symbols)

@@ -12,16 +12,18 @@ import numpy as np
 from src.data.readers.wfdb_paths import read_bytes
 
 # the stored number that means "nothing was measured"
-INVALID = {"16": -(1 << 15), "24": -(1 << 23), "32": -(1 << 31), "80": -(1 << 7), "212": -(1 << 11)}
+INVALID = {"16": -(1 << 15), "24": -(1 << 23), "32": -(1 << 31), "61": -(1 << 15), "80": -(1 << 7),
+           "160": -(1 << 15), "212": -(1 << 11)}
 
 
 def stored(path: str, fmt: str, offset: int, width: int, low: int, high: int) -> np.ndarray:
     """Frames [low, high) of a file of `width` samples a frame: (width, frames) integers; fewer where the file ends."""
     if fmt == "212":
         return _stored_212(path, offset, width, low, high)
-    size = {"16": 2, "24": 3, "32": 4, "80": 1}[fmt] * width
+    size, decode = DECODERS[fmt]
+    size *= width
     data = read_bytes(path, offset + low * size, (high - low) * size)
-    return np.ascontiguousarray(DECODERS[fmt](data[:len(data) // size * size]).reshape(-1, width).T)
+    return np.ascontiguousarray(decode(data[:len(data) // size * size]).reshape(-1, width).T)
 
 
 def _from_16(data: bytes) -> np.ndarray:
@@ -38,11 +40,22 @@ def _from_32(data: bytes) -> np.ndarray:
     return np.frombuffer(data, "<i4")
 
 
+def _from_61(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, ">i2")
+
+
 def _from_80(data: bytes) -> np.ndarray:
     return (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8)  # offset binary -> two's complement
 
 
-DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {"16": _from_16, "24": _from_24, "32": _from_32, "80": _from_80}
+def _from_160(data: bytes) -> np.ndarray:
+    return (np.frombuffer(data, "<u2") ^ 0x8000).view("<i2")
+
+
+# format -> bytes of a sample, decoder
+DECODERS: dict[str, tuple[int, Callable[[bytes], np.ndarray]]] = {
+    "16": (2, _from_16), "24": (3, _from_24), "32": (4, _from_32), "61": (2, _from_61), "80": (1, _from_80),
+    "160": (2, _from_160)}
 
 
 def _stored_212(path: str, offset: int, width: int, low: int, high: int) -> np.ndarray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -64,8 +63,7 @@ class Segment(NamedTuple):
     samples: int
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """One record: `samples` per signal (at the frame rate); `segments` are names of records, in order, or empty."""
 
     record: str
@@ -136,7 +134,7 @@ def parse_header(root: Path | str, record: str, nested: bool = False) -> Header:
         return _segmented(header, signals, body)
     if signals != len(body):
         raise BadRecord(record, f"damaged header: it promises {signals} signals and describes {len(body)}")
-    return replace(header, signals=tuple([_signal(line, record) for line in body]))
+    return header._replace(signals=tuple([_signal(line, record) for line in body]))
 
 
 def _lines(path: str, size: int, record: str) -> tuple[list[str], tuple[str, ...]]:
@@ -208,7 +206,7 @@ def with_files(header: Header) -> Header:
         raise BadRecord(record, "holds no samples")
     if samples * len(header.signals) > LARGEST_RECORD or any(line.skew >= samples > 0 for line in header.signals):
         raise BadRecord(record, f"header promises too much: {samples} samples of {len(header.signals)} signals")
-    return replace(header, samples=samples, signal_files=tuple(files))
+    return header._replace(samples=samples, signal_files=tuple(files))
 
 
 def _samples_in(path: str, size: int, lines: list[SignalLine], record: str) -> int | None:
@@ -247,7 +245,7 @@ def _segmented(header: Header, signals: int, body: list[str]) -> Header:
     samples = sum(lengths)
     if header.samples not in (0, samples) or samples * len(first.signals) > LARGEST_RECORD:
         raise BadRecord(record, f"damaged header: segments of {samples} samples in a record of {header.samples}")
-    whole = replace(header, samples=samples, signals=first.signals, segments=names, parts=parts, layout=layout)
+    whole = header._replace(samples=samples, signals=first.signals, segments=names, parts=parts, layout=layout)
     for part in parts:
         if part.header is not None:
             _check_segment(whole, part.header, part.samples)
