@@ -51,10 +51,9 @@ def _check_flags(args) -> None:
 
 def prepare_set(args) -> int:
     """A set of raw recordings -> a data set that train.py takes."""
-    from src.assembly import key_values
     from src.data.prepare.engine import Settings, prepare
     from src.data.prepare.options import PrepareConfig
-    from src.options import build
+    from src.options import build, key_values
 
     row = registry.raw_row(args.action)
     if args.raw_root is None or not Path(args.raw_root).is_dir():
@@ -109,9 +108,9 @@ def inspect(args) -> int:
 
 
 def simulate(args) -> int:
-    from src.assembly import key_values
     from src.data.open import open_dataset
     from src.data.simulated.export import export
+    from src.options import key_values
 
     dataset = open_dataset(args.dataset or "simulated_ecg", None, key_values(args.dataset_args))
     written = export(dataset, args.output, args.layout, args.limit)

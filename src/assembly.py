@@ -15,6 +15,7 @@ from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.models.duin.new_subject import count_subjects
+from src.options import key_values
 from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state
 from src.trainer.duin_sections import class_names
 
@@ -73,7 +74,10 @@ def build_data(args: Any, splits: Path | None = None, normalizer: dict[str, Any]
         splits = split_file(args.splits)
     dataset = open_data(args)
     _check_split_ratio(args, dataset)
-    return prepare(with_own_target(args, dataset, target), args, splits=splits, normalizer=normalizer)
+    check_aggregate(args, dataset)
+    data = prepare(with_own_target(args, dataset, target), args, splits=splits, normalizer=normalizer)
+    _check_thresholds(args, data)
+    return data
 
 
 def with_own_target(args: Any, dataset: BaseDataset, target: TargetSpec | None = None) -> BaseDataset:
@@ -90,6 +94,25 @@ def _check_split_ratio(args: Any, dataset: BaseDataset) -> None:
     if typed and args.folds is None and {"train", "valid", "test"} <= set(dataset.subsets):
         raise UserError("--split_ratio: has no effect, these data have the official parts train, valid and test",
                         "leave it out; --folds makes other parts of the training and validation records")
+
+
+def check_aggregate(args: Any, dataset: BaseDataset) -> None:
+    """UserError where --aggregate was typed and no record has several windows."""
+    typed = getattr(args, "sources", {}).get("aggregate") == "command line"
+    if typed and not getattr(getattr(dataset, "config", None), "stride_s", 0):
+        raise UserError(f"--aggregate {args.aggregate}: has no effect, each record has one window in evaluation",
+                        "--dataset_args stride_s=1.25 (and window_s) gives recorded data several")
+
+
+def _check_thresholds(args: Any, data: RunData) -> None:
+    if args.thresholds == "half":
+        return
+    if data.target.kind != "multilabel":
+        raise UserError(f"--thresholds {args.thresholds}: holds for several labels per record; the labels of these "
+                        f"data are {data.target.kind}", "leave it out")
+    if not len(data.rows.get("valid", ())):
+        raise UserError(f"--thresholds {args.thresholds}: these data have no validation part to choose them on",
+                        "leave it out, or see --split_ratio")
 
 
 def open_data(args: Any) -> BaseDataset:
@@ -182,14 +205,6 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
     if args.replica:
         values["replica"] = True
     return values | key_values([word for word in args.model_args if word not in recipe])
-
-
-def key_values(words: list[str]) -> dict[str, str]:
-    """["a=1", "b.c=2"] -> {"a": "1", "b.c": "2"}."""
-    wrong = [word for word in words if "=" not in word]
-    if wrong:
-        raise UserError(f"{wrong[0]!r}: key=value is expected", "for instance --model_args width=64 dropout=0.1")
-    return dict(word.split("=", 1) for word in words)
 
 
 def build_trainer(args: Any, model, data: RunData, companions: dict[str, Any] | None = None):

@@ -34,6 +34,14 @@ def build(config_class: type[T], values: dict[str, Any], what: str = "option") -
     return _assemble(config_class, parsed)
 
 
+def key_values(words: list[str]) -> dict[str, str]:
+    """["a=1", "b.c=2"] -> {"a": "1", "b.c": "2"}."""
+    wrong = [word for word in words if "=" not in word]
+    if wrong:
+        raise UserError(f"{wrong[0]!r}: key=value is expected", "for instance --model_args width=64 dropout=0.1")
+    return dict(word.split("=", 1) for word in words)
+
+
 def leaves(config_class: type) -> dict[str, Any]:
     """Every option by its dotted name -> its type, in order of declaration."""
     found: dict[str, Any] = {}
