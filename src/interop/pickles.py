@@ -13,6 +13,11 @@ from src.interop.archives import is_archive
 HARMLESS = {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
             "torch._tensor._rebuild_from_type_v2", "torch.Size", "torch.device"}
 
+# arrays and scalars of NumPy, which readers of weights leave unread
+PASSED_OVER = ("numpy.ndarray", "numpy.dtype", "_codecs.encode",
+               "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
+               "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+
 
 def refused_names(path: Path) -> list[str]:
     """The dotted names beyond tensors and plain values that the pickle in `path` asks for; empty where none is seen."""
@@ -46,6 +51,6 @@ def _imports(data: bytes) -> list[str]:
 
 def refusal(path: Path) -> str:
     """A sentence for people: what the file asks for."""
-    names = refused_names(path)
+    names = sorted(refused_names(path), key=lambda name: name in PASSED_OVER)
     asked = f": it asks for {', '.join(names[:3])}" if names else ""
     return f"{path}: holds objects beyond tensors and plain values and was refused{asked}"

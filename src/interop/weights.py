@@ -9,15 +9,12 @@ import torch
 
 from src.errors import UserError
 from src.interop.archives import damage, first_line, is_archive
-from src.interop.pickles import refusal
+from src.interop.pickles import PASSED_OVER, refusal
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     """Name -> tensor on the CPU. UserError for files that hold anything beyond tensors and plain values."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    content = _read(path)
+    content = read_content(path)
     average = _average(content)
     for key in ("model", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -39,7 +36,24 @@ def _average(content) -> dict[str, torch.Tensor]:
     return ema["average"] if isinstance(ema, dict) and isinstance(ema.get("average"), dict) else {}
 
 
-def _read(path: Path):
+class _Unread:
+    """Stands for what a file may hold and nobody needs: it takes anything and does nothing."""
+
+    def __init__(self, *_):
+        pass
+
+    def __setstate__(self, _):
+        pass
+
+
+def read_content(path: Path | str):
+    """What lies in a file of tensors and plain values; arrays of NumPy (fairseq's meters) are passed over unread.
+
+    UserError for files that hold anything beyond that; nothing in one is executed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -50,7 +64,8 @@ def _read(path: Path):
     if is_archive(path) and (wrong := damage(path)):
         raise UserError(f"{path}: {wrong}", "a flipped bit would be loaded as a weight")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_Unread, name) for name in PASSED_OVER]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(refusal(path), "nothing in it was executed") from None
     except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files

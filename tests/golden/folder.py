@@ -55,7 +55,7 @@ class Case:
         allowed = self._allowed(expected) if absolute is None else np.full(expected.shape, absolute)
         finite = np.isfinite(expected)
         assert np.array_equal(found[~finite], expected[~finite], equal_nan=True), f"{name}: nan and inf differ"
-        excess = np.abs(found - expected)[finite] - allowed[finite]
+        excess = np.abs(found[finite] - expected[finite]) - allowed[finite]
         assert not (~(excess <= 0)).any(), f"{name}: {excess.max():.3g} beyond the tolerance"
 
     def _allowed(self, expected: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 class _Transpose(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return x.mT
+        return x.mT.contiguous()
 
 
 class ConvFeatures(nn.Module):
