@@ -24,7 +24,7 @@ FOLDER = "records"
 class NpzStore(Store):
     def intact(self, block: int, entries: list[Entry]) -> int:
         for number, entry in enumerate(entries):
-            path = self.folder / FOLDER / f"{entry['file']}.npz"
+            path = self.folder / FOLDER / f"{entry.get('file')}.npz"
             if "bytes" in entry and not (path.is_file() and path.stat().st_size == entry["bytes"]):
                 return number
         return len(entries)

@@ -12,11 +12,14 @@ from src.errors import UserError
 from src.options import build, to_dict
 
 STANDARD12 = "standard12"
+SINGLE, MEAN = "single", "mean"  # one channel of recordings with different leads
 
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    leads: tuple[str, ...] = ()  # which and in which order; standard12 = the 12; empty = those that most records have
+    # which and in which order; standard12 = the 12; single = lead I, or a recording's first channel; mean = the mean of
+    # all channels; empty = those that most records have
+    leads: tuple[str, ...] = ()
     unit: str = ""  # of all leads (V, mV, uV); empty = the most common one
     resample_hz: float = 0.0  # sampling rate; 0 = the most common one
     resampling: Literal["polyphase", "fourier", "linear"] = "polyphase"  # the first two are anti-aliased
@@ -62,7 +65,8 @@ def to_plain(config: PrepareConfig) -> dict[str, Any]:
 
 def describe(config: PrepareConfig) -> tuple[str, ...]:
     """Every step in words and in order, for `SignalSpec.steps`."""
-    leads = f"{len(config.leads)} leads: {', '.join(config.leads)}" if config.leads else ""
+    leads = {(): "", (SINGLE,): "one channel: lead I, or the first", (MEAN,): "one channel: the mean of all"}.get(
+        config.leads, f"{len(config.leads)} leads: {', '.join(config.leads)}")
     low, high = config.bandpass or (0, 0)
     band = {(True, True): f"band-pass {low:g} to {high:g} Hz", (True, False): f"high-pass {low:g} Hz",
             (False, True): f"low-pass {high:g} Hz", (False, False): ""}[bool(low), bool(high)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from src.data.leads import in_order
 from src.data.prepare.filters import filtered, resampled, resampled_mask
-from src.data.prepare.options import PrepareConfig, unit_after
+from src.data.prepare.options import MEAN, SINGLE, PrepareConfig, unit_after
 from src.data.signal import Annotations, Recording
 from src.data.units import unit_factor, unit_name
 from src.errors import BadRecord
@@ -39,7 +39,10 @@ def choose(recording: Recording, config: PrepareConfig) -> Recording:
     if signal.ndim != 2 or 0 in signal.shape:
         raise BadRecord(recording.name, "holds no samples")
     recording = _in_unit(recording, config.unit) if config.unit else recording
-    recording = in_order(recording, config.leads) if config.leads else recording
+    if config.leads in ((SINGLE,), (MEAN,)):
+        recording = _one_channel(recording, config.leads[0])
+    elif config.leads:
+        recording = in_order(recording, config.leads)
     recording = _trimmed(recording) if config.trim else recording
     if not np.isfinite(recording.signal).any():
         raise BadRecord(recording.name, f"has no number in any of the leads {', '.join(config.leads)}"
@@ -60,6 +63,22 @@ def _in_unit(recording: Recording, unit: str) -> Recording:
         return replace(recording, unit=unit, metadata=metadata)
     by = np.array([np.nan if factor is None else factor for factor in factors], np.float32)[:, None]
     return replace(recording, signal=recording.signal * by, unit=unit, metadata=metadata)
+
+
+def _one_channel(recording: Recording, which: str) -> Recording:
+    """Lead I, else the first channel with a number in it; or the mean of what the channels have at each sample."""
+    there = np.isfinite(recording.signal)
+    if which == MEAN:
+        count = np.maximum(there.sum(axis=0), 1)
+        mean = np.where(there, recording.signal, 0).sum(axis=0, dtype=np.float64) / count
+        signal = np.where(there.any(axis=0), mean, np.nan).astype(np.float32)[None]
+    else:
+        usable = there.any(axis=1)
+        first = recording.channel_names.index("I") if "I" in recording.channel_names else int(usable.argmax())
+        row = first if usable[first] else int(usable.argmax())
+        signal = recording.signal[row:row + 1]
+    metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
+    return replace(recording, signal=signal, channel_names=(which,), metadata=metadata)
 
 
 def _trimmed(recording: Recording) -> Recording:

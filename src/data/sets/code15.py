@@ -1,8 +1,8 @@
 """CODE-15 %: 12-lead tele-ECGs of 7 or 10 s at 400 Hz with six abnormalities, a sixth of the CODE study.
 
-Exams lie in HDF5 files, 20,000 in each, zero-padded on both sides to 4,096 samples; the reader takes the padding away.
-An exam may have none of the labels. There is no official split, patients are known. The last exam of a file may be
-empty, with the number 0: no table names it.
+Exams lie in HDF5 files, 20,000 in each, zero-padded on both sides to 4,096 samples; preparation takes the padding away
+(trim). An exam may have none of the labels. There is no official split, patients are known. The last exam of a file may
+be empty, with the number 0: no table names it.
 Source: Ribeiro et al., CODE-15%, Zenodo 4916206, 2021.
 """
 

@@ -37,39 +37,34 @@ class Options:
 
 
 def find(root: Path, options: Options) -> RawSet:
-    """Every beat of the records that are there; the annotations are read, and the signals' lengths."""
+    """Every beat of the records that are there."""
     files = RawFiles(root)
     headers = files.stems(".hea")
     used = [number for number in sorted(DS1 + DS2) if number != SAME_PERSON[0] or options.keep_201]
     if not any(str(number) in headers for number in used):
         raise MITBIH.lacks(f"100.hea and the other records below {root}")
-    records, missing, cut = [], {}, 0
+    records, missing = [], {}
     for name in map(str, used):
         if name not in headers:
             missing[name] = f"no such file: {name}.hea"
         elif str(PurePosixPath(headers[name]).with_suffix(".atr")) not in files:
             missing[name] = f"no such file: {name}.atr"
         else:
-            found, lost = beats(read_recording(root / headers[name]), headers[name], options)
-            records, cut = records + found, cut + lost
+            records += beats(read_recording(root / headers[name]), headers[name], options)
     there = {name for name in map(str, PACED) if name in headers}
     return MITBIH.raw_set(tuple(AAMI), "classes", records, missing, (
         *counted(len(there), "paced records left out"),
-        *counted(cut, "beats left out, their piece would leave the recording"),
         "201 and 202 are one person: " + ("201 is trained on as published" if options.keep_201 else "201 is left out")))
 
 
-def beats(recording: Recording, path: str, options: Options) -> tuple[list[RawRecord], int]:
-    """A piece around every beat of one recording, and how many would reach beyond its ends."""
-    name, rate = PurePosixPath(path).stem, recording.sampling_rate_hz
+def beats(recording: Recording, path: str, options: Options) -> list[RawRecord]:
+    """A piece around every beat of one recording; what a piece has beyond its ends is missing."""
+    name, rate, marks = PurePosixPath(path).stem, recording.sampling_rate_hz, recording.annotations
     before, samples = round(options.before_s * rate), round((options.before_s + options.after_s) * rate)
     subset = "test" if int(name) in DS2 else "train"
-    marks = recording.annotations
-    labelled = zip(marks.sample.tolist(), aami_classes(marks.symbol.tolist()))
-    starts = [(sample - before, label) for sample, label in labelled if label]
-    inside = [(start, label) for start, label in starts if 0 <= start <= recording.signal.shape[1] - samples]
-    return [RawRecord(f"{name}_{start + before:06d}", path, (label,), subject=name, subset=subset, start=start,
-                      samples=samples) for start, label in inside], len(starts) - len(inside)
+    return [RawRecord(f"{name}_{sample:06d}", path, (label,), subject=name, subset=subset, start=sample - before,
+                      samples=samples)
+            for sample, label in zip(marks.sample.tolist(), aami_classes(marks.symbol.tolist())) if label]
 
 
 def aami_classes(symbols: list[str]) -> list[str | None]:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from src.data.prepare.options import PrepareConfig, describe
+from src.data.prepare.steps import prepare_signal
 from src.data.sets.unified import CLASSES, Options, find, lookup, path_variants
+from src.data.signal import Recording
 from tests.data.sets.fakes import write_table, write_unified
 
 
@@ -64,3 +68,16 @@ def test_the_own_data_set_counts_before_others_and_the_longest_variant_first():
 def test_a_single_name_and_a_deep_path():
     assert path_variants("A00001.mat") == {"A00001", "A00001.mat"}
     assert "records100/00000/00001_lr.hea" in path_variants("ptb-xl/records100/00000/00001_lr.hea")
+
+
+def test_recordings_of_different_leads_have_one_channel():
+    signal = np.array([[1, 2, np.nan], [3, np.nan, np.nan], [5, 4, np.nan]], np.float32)
+    record = Recording("r", signal, 100.0, ("V1", "II", "I"), "mV")
+    single, mean = PrepareConfig(leads=("single",)), PrepareConfig(leads=("mean",))
+    assert prepare_signal(record, single).signal[0, :2].tolist() == [5, 4]
+    assert prepare_signal(record, mean).signal[0, :2].tolist() == [3, 3]
+    assert np.isnan(prepare_signal(record, mean).signal[0, 2])
+    other = Recording("r", signal[:2] * [[np.nan], [1]], 100.0, ("ECG1", "ECG2"), "mV")
+    assert prepare_signal(other, single).signal[0, 0] == 3
+    assert prepare_signal(other, single).channel_names == ("single",)
+    assert describe(single) == ("one channel: lead I, or the first",)
