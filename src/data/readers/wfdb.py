@@ -197,7 +197,7 @@ def _rows_in(header: Header, part: Header) -> list[int | None]:
 
 
 def _read_any(header: Header, low: int, high: int) -> np.ndarray:
-    """Signals of several samples per frame are averaged to the frame rate, as the wfdb package does."""
+    """Signals of several samples per frame are averaged to the frame rate (rounded down to a stored step) by wfdb."""
     import wfdb
 
     path = os.path.abspath(os.path.join(header.folder, header.record.rpartition("/")[2]))
