@@ -39,7 +39,7 @@ def choose(recording: Recording, config: PrepareConfig) -> Recording:
     if signal.ndim != 2 or 0 in signal.shape:
         raise BadRecord(recording.name, "holds no samples")
     recording = _in_unit(recording, config.unit) if config.unit else recording
-    if config.leads in ((SINGLE,), (MEAN,)):
+    if len(config.leads) == 1 and config.leads[0] in (SINGLE, MEAN):
         recording = _one_channel(recording, config.leads[0])
     elif config.leads:
         recording = in_order(recording, config.leads)
@@ -73,9 +73,8 @@ def _one_channel(recording: Recording, which: str) -> Recording:
         mean = np.where(there, recording.signal, 0).sum(axis=0, dtype=np.float64) / count
         signal = np.where(there.any(axis=0), mean, np.nan).astype(np.float32)[None]
     else:
-        usable = there.any(axis=1)
-        first = recording.channel_names.index("I") if "I" in recording.channel_names else int(usable.argmax())
-        row = first if usable[first] else int(usable.argmax())
+        rows = sorted(range(len(there)), key=lambda row: recording.channel_names[row] != "I")
+        row = next((row for row in rows if there[row].any()), 0)
         signal = recording.signal[row:row + 1]
     metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
     return replace(recording, signal=signal, channel_names=(which,), metadata=metadata)
