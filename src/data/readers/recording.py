@@ -7,7 +7,8 @@ where a file holds many recordings, `names(path)`; the module is imported when a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -81,14 +82,8 @@ def read_recording(path: str | os.PathLike[str], record: str | None = None, rate
     text = os.fspath(path)
     kind, module = _reader(text)
     stated = {"rate_hz": rate_hz, "unit": unit} if FORMATS[kind].may_lack else {}
-    try:
-        recording = module.read(Path(text), record, **stated)
-    except UserError:
-        raise
-    except ImportError as error:
-        raise _missing(text, kind, error) from error
-    except Exception as error:  # libraries raise whatever a damaged file leads them to
-        raise BadRecord(Path(text).name, f"cannot be read as {kind}: {type(error).__name__}: {error}") from error
+    with _refusals(text, kind):
+        recording: Recording = module.read(Path(text), record, **stated)
     recording.channel_names = normalise_leads(recording.channel_names)
     return recording
 
@@ -99,14 +94,8 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
     kind, module = _reader(text)
     if not hasattr(module, "names"):
         return []
-    try:
+    with _refusals(text, kind):
         return module.names(Path(text))
-    except UserError:
-        raise
-    except ImportError as error:
-        raise _missing(text, kind, error) from error
-    except Exception as error:
-        raise BadRecord(Path(text).name, f"cannot be read as {kind}: {type(error).__name__}: {error}") from error
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -132,7 +121,7 @@ def _is_wfdb(text: str, base: str, suffix: str) -> bool:
     """A record named without suffix, or a signal file beside its header: raw numbers have no content to know."""
     if suffix in (".dat", ".mat"):
         return os.path.isfile(base + ".hea")
-    return not os.path.exists(text) and os.path.isfile(text + ".hea")
+    return not os.path.isfile(text) and os.path.isfile(text + ".hea")
 
 
 def _head(text: str) -> bytes:
@@ -150,10 +139,8 @@ def _head(text: str) -> bytes:
 
 def _reader(text: str) -> tuple[str, ModuleType]:
     kind = format_of(text)
-    try:
+    with _refusals(text, kind):
         return kind, _module(FORMATS[kind].module)
-    except ImportError as error:
-        raise _missing(text, kind, error) from error
 
 
 @cache
@@ -161,7 +148,17 @@ def _module(name: str) -> ModuleType:
     return import_module(name)
 
 
-def _missing(text: str, kind: str, error: ImportError) -> UserError:
-    extra = FORMATS[kind].extra
-    return UserError(f"{text}: reading {kind} files needs a package that is not installed ({error.name or error})",
-                     f"install it: uv sync --extra {extra}" if extra else "install this project again: uv sync")
+@contextmanager
+def _refusals(text: str, kind: str) -> Iterator[None]:
+    """Whatever a reader's library raises, in the words of this project."""
+    try:
+        yield
+    except UserError:
+        raise
+    except ImportError as error:
+        extra = FORMATS[kind].extra
+        raise UserError(f"{text}: reading {kind} files needs a package that is not installed ({error.name or error})",
+                        f"install it: uv sync --extra {extra}" if extra else "install this project again: uv sync"
+                        ) from error
+    except Exception as error:  # libraries raise whatever a damaged file leads them to
+        raise BadRecord(Path(text).name, f"cannot be read as {kind}: {type(error).__name__}: {error}") from error
