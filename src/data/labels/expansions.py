@@ -55,7 +55,7 @@ def expansions() -> tuple[Expansion, ...]:
     """The eight, in the order in which they are done."""
     kinds: tuple[tuple[tuple[str, ...], Pairs], ...] = (
         (("pac",), _pacing()), (("pac",), _pacer_entities()), (("abnormal", "change"), _wave_abnormality()),
-        (("atrial",), _atrial_pairs()), (AFTERWORDS, _after_descriptor()), (("prematur",), _premature()),
+        (("atrial",), _atrial_pairs()), ((", ", "-"), _after_descriptor()), (("prematur",), _premature()),
         ((*ORIGINS, "ectop"), _ectopic()), (tuple(INTERVALS), _interval_length()))
     return tuple(Expansion(signs, _longest_first(pairs)) for signs, pairs in kinds)
 

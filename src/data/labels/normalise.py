@@ -62,7 +62,8 @@ class Normaliser:
         for found, replacement in SUBSTRINGS:
             text = text.replace(found, replacement)
         for term, replacement in self.terms:
-            text = replace_term(text, term, replacement)
+            if term in text:  # most are not: no call for those
+                text = replace_term(text, term, replacement)
         for pattern, replacement in PUNCTUATION:
             text = pattern.sub(replacement, text)
         for found, replacement in PHRASES_AFTER:

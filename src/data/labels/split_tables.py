@@ -17,7 +17,7 @@ DECIMALS = 6  # of pos_weight.txt
 def make_split_tables(labels: Path, meta_split: Path, out: Path) -> dict[str, int]:
     """labels.csv (`idx`, one 0/1 column per label) and meta_split.csv (`idx`, `save_file`, `split`) -> part: records.
 
-    Writes y.npy (largest idx of both + 1, labels) float64 with zeros where a record is unlabelled, meta_split_labeled.csv,
+    Writes y.npy (largest idx + 1, labels) float64 with zeros where a record is unlabelled, meta_split_labeled.csv,
     label_def.csv (counts, shares and weights of every part) and pos_weight.txt (`[w1,w2,...]` of the training part).
     A label that a part lacks has the weight inf there; UserError where the training part lacks one.
     """
@@ -75,7 +75,7 @@ def _whole_numbers(cells: list[str], path: Path) -> np.ndarray:
         numbers = np.array([int(cell) for cell in cells], np.int64)
     except (ValueError, OverflowError):
         raise UserError(f"{path}: the column idx holds something else than whole numbers") from None
-    if len(numbers) and (numbers.min() < 0 or numbers.max() >= 1 << 27):
+    if len(numbers) and (numbers.min() < 0 or numbers.max() >= 1 << 24):
         raise UserError(f"{path}: idx reaches from {numbers.min()} to {numbers.max()}, expected rows from 0")
     return numbers
 
