@@ -201,7 +201,7 @@ GROUPS: dict[str, list[Flag]] = {
     ],
     "preparing": [
         _flag("raw_root", None, str, "folder of the raw recordings of a set", commands=(PREPARE,)),
-        _flag("output", "data", str, "new folder to write (of a set: data/SET), or the folder of the picture (inspect)",
+        _flag("output", "data", str, "new folder to write (of a set: data/SET), or of pictures and table (inspect)",
               commands=(PREPARE,)),
         _flag("prepare_args", [], str, "what happens to each recording, key=value: leads=standard12 unit=mV "
               "resample_hz=500 resampling=fourier bandpass=0.5,40 notch=50 gaps=interpolate flat=zero scale=zscore "
@@ -219,10 +219,10 @@ GROUPS: dict[str, list[Flag]] = {
 
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
-    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE: say what it holds; merge "
-                         "DIR: finish a folder of shards; or a set of raw recordings to prepare: "
+    PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE..: say what they hold; "
+                         "merge DIR: finish a folder of shards; or a set of raw recordings to prepare: "
                          + ", ".join(registry.RAW_SETS)),
-              "file": ("?", "the file to inspect, or the folder to merge")},
+              "file": ("*", "the files or folders to inspect, or the folder to merge")},
     COMPARE: {"runs": ("*", "run folders")},
 }
 

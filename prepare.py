@@ -12,7 +12,8 @@ from src.errors import OK, UserError, did_you_mean
 ACTIONS = ("simulate", "inspect", "merge", *registry.RAW_SETS)
 OF_SETS = ("raw_root", "output", "dataset_args", "prepare_args", "store", "limit", "num_workers", "on_bad_record",
            "shard", "engine", "split_ratio", "seed")
-HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"), "inspect": ("output", "seconds"),
+HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"),
+         "inspect": ("output", "seconds", "dataset_args"),
          "merge": ()}  # the flags with an effect; those of a set are OF_SETS
 
 
@@ -33,11 +34,11 @@ def _prepare(argv: list[str]) -> int:
         return simulate(args)
     if args.action in registry.RAW_SETS:
         return prepare_set(args)
-    if args.file is None:
+    if not args.file:
         what = "FILE" if args.action == "inspect" else "DIR"
         raise UserError(f"{args.action}: no {'file' if what == 'FILE' else 'folder'}",
                         f"python prepare.py {args.action} {what}")
-    return inspect(args) if args.action == "inspect" else merge(args)
+    return inspect_files(args) if args.action == "inspect" else merge(args)
 
 
 def _check_flags(args) -> None:
@@ -77,7 +78,7 @@ def prepare_set(args) -> int:
 def merge(args) -> int:
     from src.data.prepare.engine import merge as finish
 
-    _show(finish(Path(args.file)))
+    _show(finish(Path(args.file[0])))
     return OK
 
 
@@ -99,11 +100,13 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     return int(part), int(parts)
 
 
-def inspect(args) -> int:
-    from src.pipelines.inspect_file import inspect_file
+def inspect_files(args) -> int:
+    from src.options import build, key_values
+    from src.pipelines.findings import Stated
+    from src.pipelines.inspect_file import inspect
 
     folder = args.output if args.sources["output"] != "default" else None
-    print("\n".join(inspect_file(args.file, folder, args.seconds)))
+    inspect(args.file, folder, args.seconds, build(Stated, key_values(args.dataset_args), "option of files"))
     return OK
 
 

@@ -71,7 +71,7 @@ def read_command_line(command: str, argv: list[str], table: Table, errors: list[
         if keep:
             words.append(word)
     try:
-        given = vars(build_parser(command).parse_args(words))
+        given = vars(build_parser(command).parse_intermixed_args(words))
     except UserError as error:
         errors.append(error.message)
         return {}, {}

@@ -8,7 +8,6 @@ import pytest
 import prepare
 import train
 from src.data.open import open_dataset
-from tests.data.continuous_files import write_edf
 
 TINY = ["--dataset_args", "patients=6", "cache_mb=1"]
 
@@ -54,16 +53,6 @@ def test_seeg_is_written_by_name(tmp_path):
     assert list((tmp_path / "seeg").glob("sub-*.npz"))
 
 
-def test_a_long_recording_is_inspected(tmp_path, capsys):
-    pytest.importorskip("edfio")
-    write_edf(tmp_path / "a.edf", seconds=80)
-    assert prepare.main(["inspect", str(tmp_path / "a.edf")]) == 0
-    said = capsys.readouterr().out
-    assert "4 channels, 6000 samples at 100 Hz (60 s) in uV" in said
-    assert "events     stop 10, go 10" in said
-    assert (tmp_path / "a.png").stat().st_size > 1000
-
-
 def test_simulate_overwrites_nothing(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("kept")
     assert simulate(tmp_path) == 2
@@ -89,58 +78,3 @@ def test_what_cannot_be_prepared_is_refused_by_name(tmp_path, capsys, monkeypatc
     assert message in said.err
     assert said.out == ""
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def recording(tmp_path):
-    signal = np.zeros((2, 2, 400), np.float32)
-    signal[0, 0] = np.linspace(-1, 3, 400)
-    signal[0, 1, :100] = np.nan
-    path = tmp_path / "two.npz"
-    np.savez(path, signal=signal, label=[0, 1], fs=200.0, unit="mV", channels=np.array(["I", "II"]))
-    return path
-
-
-def test_inspect_says_what_a_file_holds_and_draws_it(recording, capsys):
-    assert prepare.main(["inspect", str(recording)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{recording}: first of 2 records"
-    assert "2 channels, 400 samples at 200 Hz (2 s) in mV" in lines[1]
-    assert [line.split() for line in lines[3:5]] == [["I", "-1", "1", "3", "0.0%"], ["II", "0", "0", "0", "25.0%"]]
-    assert recording.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_seconds_is_how_much_is_drawn(recording, monkeypatch):
-    drawn = []
-    from src.evaluation import recordings
-
-    original = recordings.recording_figure
-    monkeypatch.setattr(recordings, "recording_figure", lambda signal, spec: (drawn.append(signal.shape[1]),
-                                                                              original(signal, spec))[1])
-    assert prepare.main(["inspect", str(recording), "--seconds", "0.5"]) == 0
-    assert prepare.main(["inspect", str(recording), "--seconds", "60"]) == 0
-    assert drawn == [100, 400]
-
-
-def test_inspect_draws_into_the_output_folder(recording, tmp_path):
-    assert prepare.main(["inspect", str(recording), "--output", str(tmp_path / "new" / "pictures")]) == 0
-    assert (tmp_path / "new" / "pictures" / "two.png").exists()
-    assert not recording.with_suffix(".png").exists()
-
-
-def test_inspect_reads_wfdb_with_and_without_a_suffix(tmp_path, capsys):
-    assert simulate(tmp_path / "ecg", "--layout", "wfdb", "--limit", "1") == 0
-    header = next((tmp_path / "ecg").rglob("*.hea"))
-    for name in (header, header.with_suffix(".dat"), header.with_suffix("")):
-        capsys.readouterr()
-        assert prepare.main(["inspect", str(name)]) == 0
-        assert "12 channels, 1000 samples at 100 Hz (10 s) in mV" in capsys.readouterr().out
-
-
-def test_inspect_refuses_what_it_cannot_read(tmp_path, capsys):
-    (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not an archive")
-    assert prepare.main(["inspect", str(tmp_path / "notes.txt")]) == 2
-    assert "a .txt file is not read here" in capsys.readouterr().err
-    assert prepare.main(["inspect", str(tmp_path / "broken.npz")]) == 2
-    assert "broken.npz" in capsys.readouterr().err

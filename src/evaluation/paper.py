@@ -25,7 +25,7 @@ MM_PER_S, MM_PER_MV = 25.0, 10.0
 COLUMNS = np.array(STANDARD_12).reshape(4, 3)  # from left to right, each from top to bottom
 RHYTHM = "II"
 LEFT, RIGHT, TOP, BOTTOM = 15.0, 5.0, 15.0, 10.0  # mm of margin; the pulse stands in the left one
-LOWEST_ROW, LOWEST_OF_MANY, HIGHEST_ROW = 25.0, 15.0, 60.0  # mm from one row to the next
+LOWEST_ROW, LOWEST_OF_MANY, HIGHEST_ROW, HIGHEST_OF_MANY = 25.0, 15.0, 60.0, 25.0  # mm from one row to the next
 FEW_ROWS, MOST_ROWS = 6, 16
 NARROWEST = 80.0  # mm
 LONGEST_S = 60.0
@@ -119,8 +119,8 @@ def _spacing(traces: list[Trace], rows: int) -> float:
     """So that most of a usual trace has room; the rare one that has not runs into its neighbour, as on paper."""
     heights = [np.nanpercentile(there, 99.5) - np.nanpercentile(there, 0.5) for trace in traces
                if len(there := trace.millimetres[np.isfinite(trace.millimetres)])]
-    lowest = LOWEST_ROW if rows <= FEW_ROWS else LOWEST_OF_MANY
-    return float(np.clip(5 * np.ceil(np.percentile(heights, 75) / 5) + 10, lowest, HIGHEST_ROW)) if heights else lowest
+    lowest, highest = (LOWEST_ROW, HIGHEST_ROW) if rows <= FEW_ROWS else (LOWEST_OF_MANY, HIGHEST_OF_MANY)
+    return float(np.clip(5 * np.ceil(np.percentile(heights, 75) / 5) + 10, lowest, highest)) if heights else lowest
 
 
 def _grid(axes: Axes, width: float, height: float) -> None:
