@@ -168,8 +168,9 @@ def cut_parts(records: Records, ratio: tuple[float, ...], seed: int) -> tuple[di
         how = f"parts as the source has them, what it lacks cut from its training part {by}" if official \
             else f"parts cut {by}"
     except UserError as error:
-        parts = {**dict.fromkeys(PARTS, np.arange(0)), "train": np.arange(len(records))}
-        how = f"all records train: {error.message}"
+        subset = np.where(records.subset == "", "train", records.subset)
+        parts = {name: np.flatnonzero(subset == name) for name in PARTS}
+        how = f"{'parts as the source has them' if official else 'all records train'}: {error.message}"
     counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
     return parts, f"{how} ({counts})"
 
