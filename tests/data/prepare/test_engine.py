@@ -152,7 +152,8 @@ def test_oddities_are_counted(make_raw, tmp_path, write):
 
 def test_pieces_of_one_recording_are_records(make_raw, tmp_path, monkeypatch):
     root, raw = make_raw(2)
-    raw.records = [replace(raw.records[0], name=f"beat{start:03d}", start=start, samples=40) for start in (-10, 50, 180)]
+    raw.records = [replace(raw.records[0], name=f"beat{start:03d}", start=start, samples=40)
+                   for start in (-10, 50, 180)]
     opened = []
     original = blocks.read_recording
     monkeypatch.setattr(blocks, "read_recording", lambda *more: (opened.append(more), original(*more))[1])

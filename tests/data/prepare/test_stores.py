@@ -74,7 +74,7 @@ def test_twice_the_amplitude_is_another_record(tmp_path):
     store = open_store("shards", tmp_path)
     writer = store.writer(0, [])
     signal = signals()[0]
-    entries = [(0, {"file": "a", **writer.write("a", signal, 0)}), (0, {"file": "b", **writer.write("b", 2 * signal, 0)})]
+    entries = [(0, {"file": name, **writer.write(name, factor * signal, 0)}) for name, factor in (("a", 1), ("b", 2))]
     writer.close()
     store.finish(entries, LEADS)
     read = store.reader(LEADS, ["a", "b"], np.array([40, 40]))
@@ -136,7 +136,7 @@ def test_a_flipped_bit_is_found_when_asked(tmp_path):
     store, files, samples = fill(tmp_path, "shards")
     store.reader(LEADS, files, samples, verify=True)
     flip(tmp_path / "shards" / "00001.bin", 100)
-    with pytest.raises(UserError, match="00001.bin: its bytes changed"):
+    with pytest.raises(UserError, match=r"00001\.bin: its bytes changed"):
         store.reader(LEADS, files, samples, verify=True)
     npz, files, samples = fill(tmp_path, "npz")
     flip(tmp_path / "records" / "f2.npz", 300)
@@ -165,7 +165,7 @@ def test_an_index_that_lies_is_refused_before_anything_is_mapped(tmp_path, chang
 def test_lost_files_are_named(tmp_path):
     store, files, samples = fill(tmp_path, "shards")
     (tmp_path / "shards" / "00001.bin").unlink()
-    with pytest.raises(UserError, match="00001.bin: not there"):
+    with pytest.raises(UserError, match=r"00001\.bin: not there"):
         store.reader(LEADS, files, samples)
     npz, files, samples = fill(tmp_path, "npz")
     (tmp_path / "records" / "f3.npz").unlink()
