@@ -168,10 +168,14 @@ def clf_labels(case: Case) -> None:
             found, stored = read_table(Path(out) / "label_def.csv"), read_table(case.path)
             same_rows(found[0], stored[0])
             same_rows([row["name"] for row in found], [row["name"] for row in stored])
-            case.same("numbers", *[np.array([list(row.values())[1:] for row in rows], float)
-                                   for rows in (found, stored)][:2])
+            case.same("numbers", numbers(found), numbers(stored))
         else:
             assert (Path(out) / case.path.name).read_text() == case.path.read_text()
+
+
+def numbers(rows: list[dict[str, str]]) -> np.ndarray:
+    """All columns but the first."""
+    return np.array([list(row.values())[1:] for row in rows], float)
 
 
 ADAPTERS = {"labeler": labeler, "labeler_toy": labeler_toy, "labeler_agreement": labeler_agreement, "labels": labels,
