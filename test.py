@@ -33,13 +33,16 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     from src.data.signal import TargetSpec
     from src.evaluation import console, run_story
     from src.evaluation.evaluate import evaluate
+    from src.evaluation.fitted import stored
+    from src.evaluation.judging import judged
     from src.evaluation.write import write
 
-    loader = run.loader(args.subset)
+    dataset, loader = run.data.dataset, run.loader(args.subset)
     predictions = run.trainer.predict(loader)
     target = TargetSpec.from_dict(run.checkpoint["target_spec"])
-    evaluation = evaluate(predictions, target, run.data.dataset.records, run.checkpoint.get("thresholds"))
-    story = run_story.tell(run, args, run.trainer.report_sections(loader), run_story.typed(argv))
+    evaluation = evaluate(predictions, target, dataset.records, stored(run.checkpoint, run.args.thresholds))
+    sections = [*judged(evaluation, dataset), *run.trainer.report_sections(loader)]
+    story = run_story.tell(run, args, sections, run_story.typed(argv))
     report = write(evaluation, run_story.output_folder(run, args), story)
     console.show_evaluation(evaluation, story, report)
 

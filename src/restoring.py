@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from src import config, registry
-from src.assembly import build_data, build_model, key_values, stored_companions, with_own_target, workers
+from src.assembly import (
+    build_data,
+    build_model,
+    check_aggregate,
+    key_values,
+    stored_companions,
+    with_own_target,
+    workers,
+)
 from src.data import run_data
 from src.data.open import open_dataset
 from src.data.recognise import recognise
@@ -69,6 +77,7 @@ def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
     given = {name for name, source in args.sources.items() if source in ("command line", "file")}
     for name in given - {"weights", "subset", "output_dir", "config"}:
         setattr(merged, name, getattr(args, name))
+    merged.dataset_args = config.merge_keyed(saved.dataset_args, args.dataset_args)
     if "batch_size" in given:
         merged.val_batch_size = merged.test_batch_size = args.batch_size
     if "limit" not in given and _names_new_data(args):
@@ -77,7 +86,7 @@ def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
         recipe = registry.recipe_words(saved.model, args.dataset, "dataset_args")
         merged.dataset, merged.data_path = args.dataset, args.data_path
         merged.dataset_args = config.merge_keyed(recipe, args.dataset_args)
-    merged.resume, merged.use_multigpu = None, False
+    merged.resume, merged.use_multigpu, merged.sources = None, False, args.sources
     return merged
 
 
@@ -101,6 +110,7 @@ def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: Target
         raise UserError(f"these weights expect {_described(spec)}; these data have {_described(found)}",
                         "channels are matched by name; those that are missing cannot be made up")
     dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
+    check_aggregate(args, dataset)
     dataset = with_own_target(args, dataset, target)
     if dataset.target.names != target.names or dataset.target.kind != target.kind:
         raise UserError(f"these weights tell {target.kind} {', '.join(target.names)}; these data are labelled "

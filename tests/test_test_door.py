@@ -54,7 +54,8 @@ def fake_run(folder):
     saved = {"model_name": "cnn", "signal_spec": dataset.spec.to_dict(), "target_spec": dataset.target.to_dict(),
              "args": {"seed": 7, "lr": 0.1}, "epoch": 3, "versions": {"torch": "2"}, "command": "train.py --lr 0.1"}
     return SimpleNamespace(checkpoint=saved, data=SimpleNamespace(dataset=dataset, rows=rows), trainer=trainer,
-                           folder=folder, weights=folder / "best_model.pth", loader=rows.__getitem__)
+                           folder=folder, weights=folder / "best_model.pth", loader=rows.__getitem__,
+                           args=SimpleNamespace(thresholds="half"))
 
 
 def flags(**given):

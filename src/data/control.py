@@ -21,6 +21,7 @@ class _Controlled(BaseDataset):
         self.records, self.spec, self.target = copy.copy(dataset.records), dataset.spec, dataset.target
         self.source, self.notes = dataset.source, (*dataset.notes, *notes)
         self.within_subject = dataset.within_subject
+        self.info, self.protocol = dataset.info, dataset.protocol
 
     @property
     def subjects(self) -> list[str]:

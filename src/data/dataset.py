@@ -50,11 +50,13 @@ class BaseDataset(ABC):
     source: str = ""  # one line for people: what these data are and where they come from
     within_subject: bool = False  # True where each subject is decoded from other trials of the same subject
     info: dict[str, np.ndarray] = {}  # noqa: RUF012  column (age, sex, device) -> (n,) str, "" where unknown
+    protocol: str = ""  # the benchmark whose numbers are told beside ours; its name in src/evaluation/protocols
     notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
 
     @abstractmethod
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
-        """Record `row` as one sample, or as the two and more of a pair; `rng` is None where nothing may be random."""
+        """Record `row` as one sample, or as several views of it: the two and more of a pair, or (where `rng` is None,
+        nothing may be random) its windows in evaluation, whose predictions are aggregated per record."""
 
     @classmethod
     def options_for(cls, subjects: Sequence[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class RecordedConfig:
 
     window_s: float = 0.0  # seconds that a model sees; 0 = the most common length, or the median where none is
     crop: Literal["random", "center", "start"] = "random"  # where the training window lies; evaluation: the centre
-    stride_s: float = 0.0  # evaluation sees windows this many seconds apart, aggregated per record; 0 = the centre alone
+    stride_s: float = 0.0  # seconds between the windows of evaluation, aggregated per record; 0 = the centre alone
     resample_hz: float = 0.0  # sampling rate that a model sees; 0 = the most common one
     to_unit: str = ""  # unit that a model sees (V, mV, uV); empty = the most common one
     channels: tuple[str, ...] = ()  # channels to use, by name and in this order; empty = all

@@ -24,6 +24,8 @@ class SomeSubjects(BaseDataset):
         self.records = dataset.records.take(self._rows)
         self.spec, self.target, self.source = dataset.spec, dataset.target, dataset.source
         self.within_subject, self.notes = dataset.within_subject, dataset.notes
+        self.info = {name: column[self._rows] for name, column in dataset.info.items()}
+        self.protocol = dataset.protocol
         if len(subjects) == 1 or places is not None:  # a subject that training knew, or the only one there is
             self.within_subject = True
         self._names = sorted(subjects) if places is None else _numbered(subjects, places)

@@ -44,6 +44,14 @@ class Window:
             return 0
         return int(rng.integers(0, spare + 1)) if rng is not None and crop == "random" else spare // 2
 
+    def starts(self, recorded: int, stride: int) -> list[int]:
+        """First samples of all windows, `stride` apart; the last one ends with the recording, so that all of it is
+        in some window."""
+        spare = self.length(recorded) - self.samples
+        if spare <= 0:
+            return [0]
+        return [*range(0, spare, stride), spare]
+
     def span(self, recorded: int, start: int) -> tuple[int, int, int]:
         """Recorded samples [low, high) that the window needs, and where it begins in them once resampled."""
         if self.up == self.down:

@@ -38,9 +38,10 @@ def show_evaluation(evaluation: Evaluation, story: Story, report: Path) -> None:
         if evaluation.by_class:
             console.print(class_table(evaluation))
         console.print(score_table(evaluation))
-        for remark in (words.how_resampled, words.how_chance, words.what_was_left_out):
-            if remark(evaluation):
-                console.print(Text(remark(evaluation), style="dim"))
+        remarks = (words.how_resampled(evaluation), words.how_chance(evaluation), words.what_was_left_out(evaluation),
+                   words.how_decided(evaluation, story.subset), words.how_calibrated(evaluation))
+        for remark in filter(None, remarks):
+            console.print(Text(remark, style="dim"))
     console.print(Text(f"\n{words.verdict(evaluation)}", style="bold"))
     for section in story.sections:
         if section.text:

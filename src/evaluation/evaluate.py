@@ -11,6 +11,7 @@ from src.data.signal import TargetSpec
 from src.evaluation.calibration import Calibration, calibration
 from src.evaluation.chance import chance_level
 from src.evaluation.counting import confusion_counts
+from src.evaluation.fitted import Fitted
 from src.evaluation.intervals import Interval, Intervals, bootstrap
 from src.evaluation.metrics import compute, left_out, names, per_class
 from src.evaluation.predictions import Predictions, decide
@@ -26,13 +27,14 @@ class Evaluation:
     target: TargetSpec
     predictions: Predictions
     records: Records
-    thresholds: np.ndarray | list[float] | float | None
+    fitted: Fitted
     scores: dict[str, float]
     chance: dict[str, float]
     by_class: list[dict]
     left_out: list[str]
     intervals: Intervals | None = None
     calibration: Calibration | None = None
+    scaled: Calibration | None = None  # with the temperature that was fitted on the validation part
 
     @property
     def headline(self) -> str:
@@ -42,7 +44,7 @@ class Evaluation:
 
     @property
     def decisions(self) -> np.ndarray:
-        return decide(self.target.kind, self.predictions.scores, self.thresholds)
+        return decide(self.target.kind, self.predictions.scores, self.fitted.thresholds)
 
     @property
     def subjects(self) -> int:
@@ -57,9 +59,10 @@ class Evaluation:
         return known or [None] * self.target.outputs
 
 
-def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thresholds=None,
+def evaluate(predictions: Predictions, target: TargetSpec, records: Records, fitted: Fitted | None = None,
              seed: int = 0) -> Evaluation:
-    """Scores with intervals and chance, by class, and calibration; `records` is the data set's whole table.
+    """Scores with intervals and chance, by class, and calibration; `records` is the data set's whole table, `fitted`
+    what validation chose (None: a threshold of 0.5, no temperature).
 
     The plain scores are those of `metrics.compute`: the numbers that training wrote for the same predictions.
     Raises UserError for predictions or labels that are not usable.
@@ -67,17 +70,26 @@ def evaluate(predictions: Predictions, target: TargetSpec, records: Records, thr
     predictions = predictions.sorted()
     tested = records.take(predictions.rows)
     labels, scores = predictions.labels, predictions.scores
+    fitted = fitted or Fitted()
+    thresholds = fitted.thresholds
     if labels is None or not names(target):
-        return Evaluation(target, predictions, tested, thresholds, {}, {}, [], [])
+        return Evaluation(target, predictions, tested, fitted, {}, {}, [], [])
     return Evaluation(
-        target, predictions, tested, thresholds,
+        target, predictions, tested, fitted,
         scores=compute(target, labels, scores, thresholds),
         chance=chance_level(target, labels),
-        by_class=per_class(target, labels, scores, thresholds),
+        by_class=_with_thresholds(per_class(target, labels, scores, thresholds), thresholds),
         left_out=left_out(target, labels),
         intervals=bootstrap(target, labels, scores, tested.subject, thresholds, seed=seed),
         calibration=calibration(target, labels, scores),
+        scaled=calibration(target, labels, scores / fitted.temperature) if fitted.temperature else None,
     )
+
+
+def _with_thresholds(rows: list[dict], thresholds: np.ndarray | None) -> list[dict]:
+    if thresholds is None:
+        return rows
+    return [row | {"threshold": float(threshold)} for row, threshold in zip(rows, thresholds)]
 
 
 def confusion(evaluation: Evaluation) -> np.ndarray:

@@ -133,8 +133,8 @@ def f1_figure(rows: list[dict], intervals: list[Interval | None], counted: str =
     return figure
 
 
-def reliability_figure(calibration: Calibration) -> Figure:
-    """What was claimed against what happened, over a histogram of the claims."""
+def reliability_figure(calibration: Calibration, scaled: Calibration | None = None) -> Figure:
+    """What was claimed against what happened, over a histogram of the claims; `scaled`: with a fitted temperature."""
     bins = len(calibration.count)
     left = np.arange(bins) / bins
     with house_style():
@@ -142,6 +142,8 @@ def reliability_figure(calibration: Calibration) -> Figure:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         top.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1, label="perfect")
         top.plot(calibration.confidence, calibration.observed, "o-", color=BLUE, markersize=5, label="this model")
+        if scaled is not None:
+            top.plot(scaled.confidence, scaled.observed, "s--", color=ORANGE, markersize=4, label="with temperature")
         top.set(xlim=(0, 1), ylim=(-0.02, 1.02), ylabel="share that was right")
         top.legend(loc="upper left")
         bottom.bar(left, calibration.count, width=1 / bins, align="edge", color=BLUE, edgecolor=MUTED, linewidth=0.4)

@@ -13,6 +13,8 @@ from src.evaluation.predictions import Predictions, probabilities
 from src.evaluation.temperature import fit_temperature
 from src.evaluation.thresholds import RULES, choose
 
+FITTED = ("thresholds", "temperature", "fitted_records")  # their names in a checkpoint
+
 
 @dataclass(frozen=True)
 class Fitted:

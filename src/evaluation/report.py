@@ -23,6 +23,7 @@ from src.evaluation.section import Section
 from src.evaluation.style import to_png_uri, to_svg
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 BROAD = 7.0  # inches from which a picture is scrolled on a phone rather than shrunk
@@ -72,11 +73,19 @@ def render(evaluation: Evaluation, story: Story, pictures: dict[str, Figure]) ->
 
 def _drawn(sections: list[Section], before: str = "section") -> list[dict[str, Any]]:
     """Sections with their pictures as markup, whose ids differ."""
+    return [{"is": part, "picture": _picture(part, f"{before}{place}"),
+             "is_broad": part.figure is not None and not part.is_dense and part.figure.get_figwidth() >= BROAD,
+             "parts": _drawn(part.parts, f"{before}{place}-")} for place, part in enumerate(sections)]
+
+
+def _picture(section: Section, name: str) -> Markup | str:
     from markupsafe import Markup
 
-    return [{"is": part, "picture": Markup(to_svg(part.figure, f"{before}{place}")) if part.figure else "",
-             "is_broad": part.figure is not None and part.figure.get_figwidth() >= BROAD,
-             "parts": _drawn(part.parts, f"{before}{place}-")} for place, part in enumerate(sections)]
+    if section.figure is None:
+        return ""
+    if section.is_dense:
+        return Markup('<img alt="{}" src="{}">').format(section.title, to_png_uri(section.figure))
+    return Markup(to_svg(section.figure, name))
 
 
 def score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -106,9 +115,9 @@ def class_rows(evaluation: Evaluation) -> list[dict]:
 
 def class_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Columns of the table by class: key and heading."""
-    titles = {"support": words.counted(evaluation.target.kind), "precision": "precision", "recall": "recall",
-              "f1": "F1", "auroc": "AUROC", "auprc": "AUPRC", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "pearson": "r",
-              "mse": "squared error", "explained_variance": "explained variance"}
+    titles = {"support": words.counted(evaluation.target.kind), "threshold": "from", "precision": "precision",
+              "recall": "recall", "f1": "F1", "auroc": "AUROC", "auprc": "AUPRC", "mae": "MAE", "rmse": "RMSE",
+              "r2": "R²", "pearson": "r", "mse": "squared error", "explained_variance": "explained variance"}
     row = evaluation.by_class[0] if evaluation.by_class else {}
     return [(key, title) for key, title in titles.items() if key in row]
 
@@ -118,7 +127,7 @@ def example_cards(evaluation: Evaluation, story: Story) -> list[dict[str, str]]:
     labels = evaluation.predictions.labels
     if story.read is None or labels is None:
         return []
-    chosen = choose_examples(evaluation.target, labels, evaluation.predictions.scores, evaluation.thresholds)
+    chosen = choose_examples(evaluation.target, labels, evaluation.predictions.scores, evaluation.fitted.thresholds)
     return [_card(evaluation, story, example) for example in chosen]
 
 

@@ -134,6 +134,33 @@ def how_chance(evaluation: Evaluation) -> str:
     return f"Chance: always {answer}; 0.5 for AUROC, the prevalence for AUPRC."
 
 
+RULES = {"f1": "its F1", "youden": "Youden's index (sensitivity + specificity - 1)", "gbeta": "its G-beta (beta 2)"}
+
+
+def how_decided(evaluation: Evaluation, subset: str = "") -> str:
+    """From which probability on a label is given, and on whose predictions that was chosen."""
+    fitted = evaluation.fitted
+    if evaluation.target.kind != "multilabel" or not evaluation.by_class:
+        return ""
+    if fitted.thresholds is None:
+        return "A label is given from a probability of 0.5 on."
+    text = (f"A label is given from its own probability on, chosen for {RULES[fitted.rule]} on the predictions for "
+            f"{plural(fitted.records, 'validation record')}")
+    return text + (": this part, so precision, recall and F1 flatter." if subset == "valid" else ".")
+
+
+def how_calibrated(evaluation: Evaluation) -> str:
+    """Expected calibration error and Brier score, before and after temperature scaling."""
+    raw, scaled, fitted = evaluation.calibration, evaluation.scaled, evaluation.fitted
+    if raw is None:
+        return ""
+    text = f"Expected calibration error {number(raw.ece)}, Brier score {number(raw.brier)} (0 is best for both)."
+    if scaled is None or fitted.temperature is None:
+        return text
+    return (f"{text} With the logits divided by the temperature {number(fitted.temperature)}, fitted on "
+            f"{plural(fitted.records, 'validation record')}: {number(scaled.ece)} and {number(scaled.brier)}.")
+
+
 def what_was_left_out(evaluation: Evaluation) -> str:
     if not evaluation.left_out:
         return ""

@@ -13,6 +13,7 @@ import numpy as np
 
 from src.errors import UserError
 from src.evaluation import figures
+from src.evaluation.calibration import Calibration
 from src.evaluation.counting import IGNORED
 from src.evaluation.evaluate import Evaluation, confusion, label_counts
 from src.evaluation.predictions import probabilities
@@ -48,11 +49,9 @@ def write(evaluation: Evaluation, folder: Path, story: Story) -> Path:
 
 def results(evaluation: Evaluation, story: Story) -> dict[str, Any]:
     """What metrics.json holds; what is not defined is null."""
-    overall = evaluation.intervals.overall if evaluation.intervals else {}
+    fitted, overall = evaluation.fitted, evaluation.intervals.overall if evaluation.intervals else {}
     resampling = {key: getattr(evaluation.intervals, key) for key in ("unit", "units", "draws", "usable", "seed")
                   } if evaluation.intervals else None
-    calibrated = {key: value.tolist() if isinstance(value, np.ndarray) else value
-                  for key, value in asdict(evaluation.calibration).items()} if evaluation.calibration else None
     return _json_ready({
         "model": story.model, "data": story.data, "subset": story.subset, "weights": story.weights,
         "records": len(evaluation.predictions), "subjects": evaluation.subjects,
@@ -63,9 +62,19 @@ def results(evaluation: Evaluation, story: Story) -> dict[str, Any]:
         "chance": evaluation.chance, "resampling": resampling,
         "per_class": [row | _class_intervals(evaluation, k) for k, row in enumerate(evaluation.by_class)],
         "left_out_of_macro": evaluation.left_out,
-        "calibration": calibrated,
+        "calibration": _calibration(evaluation.calibration),
+        "temperature": fitted.temperature, "calibration_with_temperature": _calibration(evaluation.scaled),
+        "thresholds": {"rule": fitted.rule, "values": None if fitted.thresholds is None else
+                       dict(zip(evaluation.target.names, fitted.thresholds.tolist()))},
+        "fitted_on_validation_records": fitted.records,
         "sections": {key: part.values for key, part in keyed(story.sections) if part.values},
     })
+
+
+def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in asdict(found).items()}
 
 
 def _class_intervals(evaluation: Evaluation, k: int) -> dict[str, list[float] | None]:
@@ -181,5 +190,5 @@ def draw(evaluation: Evaluation, epochs: list[dict]) -> dict[str, Figure]:
     if any(math.isfinite(row.get("auroc", math.nan)) for row in evaluation.by_class):
         pictures |= figures.curves_figures(target, labels, scores, evaluation.by_class)
     if evaluation.calibration:
-        pictures["reliability"] = figures.reliability_figure(evaluation.calibration)
+        pictures["reliability"] = figures.reliability_figure(evaluation.calibration, evaluation.scaled)
     return pictures

@@ -21,6 +21,7 @@ from src.data.loaders import SignalLoader
 from src.data.signal import TargetSpec
 from src.errors import Diverged, StoppedBySignal, UserError
 from src.evaluation import metrics
+from src.evaluation.fitted import fit
 from src.evaluation.predictions import Predictions
 from src.trainer import distributed, parallel, precision, predicting, random_state, run_state
 from src.trainer.display import say
@@ -70,6 +71,7 @@ class BaseTrainer(TemplateMethods, ABC):
         self.folder: Path | None = None
         self.current_epoch = self.global_step = 0
         self.is_inside_epoch = False
+        self.fitted: dict[str, Any] = {}  # on the predictions of the last validation: thresholds, temperature
         self.optimizer = self.scheduler = self.ema = self.reporter = None
         self.steps_itself = False
         if train_loader is None:
@@ -230,6 +232,8 @@ class BaseTrainer(TemplateMethods, ABC):
     def validate_epoch(self, val_loader: Any) -> dict[str, float]:
         """The loss and the target's metrics over all records of all ranks, each counted once; keys start with val_."""
         found = self.predict(val_loader)
+        if val_loader is next(iter(self.val_loaders.values()), None):  # not its first batches, nor a test part
+            self.fitted = fit(self.target, found)
         values = {} if found.loss is None else {"val_loss": found.loss}
         if found.labels is not None and metrics.names(self.target):
             scored = metrics.compute(self.target, found.labels, found.scores)

@@ -1,4 +1,7 @@
-"""Running a model over a loader without gradients, each record once, whatever the number of ranks."""
+"""Running a model over a loader without gradients, each record once, whatever the number of ranks.
+
+The predictions of the windows of a record become one, and the loss is that of these, where it is a mean over records.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from src.data.signal import Batch
+from src.data.signal import BATCH_FIELDS, Batch
 from src.errors import UserError
 from src.evaluation import metrics
+from src.evaluation.aggregation import aggregate
 from src.evaluation.predictions import Predictions
 
 LABEL_NAMES = ("label", "labels", "y", "target", "targets")
@@ -97,23 +101,47 @@ def _this_rank(trainer: Any, loader: Any) -> dict[str, Any] | None:
     rows, scores, labels, count = [], [], [], 0
     loss, weights = 0.0, 0.0
     for batch in loader:
-        if trainer.signals.received is not None:
-            return None
-        losses, predictions, *weight = trainer.forward_pass(batch)
-        size = size_of(batch)
-        weight = float(weight[0]) if weight else float(size)
-        loss += float(sum(named_losses(losses).values())) * weight
-        weights += weight
-        scores.append(predictions.float().cpu())
-        label = labels_of(batch)
+        outputs = []
+        for part in (batch,) if getattr(trainer, "whole_batches", False) else _parts(batch, loader):
+            if trainer.signals.received is not None:
+                return None
+            losses, predictions, *weight = trainer.forward_pass(part)
+            weight = float(weight[0]) if weight else float(size_of(part))
+            loss += float(sum(named_losses(losses).values())) * weight
+            weights += weight
+            outputs.append(predictions.float().cpu())
+        size, label, found = size_of(batch), labels_of(batch), torch.cat(outputs) if len(outputs) > 1 else outputs[0]
+        index = torch.arange(count, count + size)
+        if isinstance(batch, Batch):
+            starts, found = _per_record(trainer, batch, found)
+            index, label = batch.index.cpu()[starts], None if label is None else label[starts]
         if label is not None:
             labels.append(label.cpu())
-        rows.append(batch.index.cpu() if isinstance(batch, Batch) else torch.arange(count, count + size))
+        rows.append(index)
+        scores.append(found)
         count += size
     join = lambda tensors: torch.cat(tensors).numpy() if tensors else None  # noqa: E731
     empty = np.zeros(0, np.int64)
     return {"rows": join(rows) if rows else empty, "scores": join(scores), "labels": join(labels), "loss": loss,
             "weight": weights}
+
+
+def _parts(batch: Any, loader: Any) -> Iterator[Any]:
+    """The batch; where records have several windows, in parts of at most the loader's batch size."""
+    limit = getattr(getattr(loader, "sampler", None), "batch_size", None)
+    if not isinstance(batch, Batch) or limit is None or len(batch) <= limit:
+        yield batch
+        return
+    for first in range(0, len(batch), limit):
+        part = slice(first, first + limit)
+        yield Batch(**{name: getattr(batch, name)[part] for name in BATCH_FIELDS},
+                    extra={name: value[part] for name, value in batch.extra.items()})
+
+
+def _per_record(trainer: Any, batch: Batch, found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where each record of the batch begins, and one prediction for each."""
+    starts, scores = aggregate(trainer.target.kind, found.numpy(), batch.group.cpu().numpy(), trainer.args.aggregate)
+    return torch.from_numpy(starts), torch.from_numpy(scores)
 
 
 def _mean_loss(parts: list[dict[str, Any]]) -> float | None:

@@ -13,6 +13,7 @@ import torch
 
 from src import config, options
 from src.errors import UserError
+from src.evaluation.fitted import FITTED
 from src.trainer import checkpoint, meter, random_state, run_folder, views
 from src.trainer.display import say
 
@@ -26,6 +27,7 @@ def of(trainer: Any) -> dict[str, Any]:
         "model_config": _model_config(trainer.model),
         "companions": {name: module.state_dict() for name, module in trainer.companions().items()},
         **(trainer.data.describe() if trainer.data is not None else {}),
+        **trainer.fitted,
         "args": config.to_save(args),
         "versions": versions(),
         "command": shlex.join(["python", *sys.argv]),
@@ -147,6 +149,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
     if trainer.ema is not None and saved["ema"]:
         trainer.ema.load_state_dict(saved["ema"])
     trainer.current_epoch, trainer.global_step = saved["epoch"], saved["step"]
+    trainer.fitted = {name: state[name] for name in FITTED if name in state}
     trainer.is_inside_epoch = saved["is_inside_epoch"]
     trainer.feed.go_to(trainer.current_epoch, saved["place"], _generators(trainer, saved["random"]))
 

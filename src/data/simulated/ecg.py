@@ -31,6 +31,7 @@ from src.data.simulated.statements import acquisition_day, write_statements
 from src.errors import UserError
 
 SECONDS = 10
+VIEWS = ("one", "adjacent", "same")
 NOT_MEASURED = 29999  # what recorders write where there is nothing to measure
 
 
@@ -49,6 +50,7 @@ class SimulatedECG(BaseDataset):
         seed: int = 0  # patients and records
         include_mi: bool = False  # a ninth label, myocardial infarction
         leads: str | tuple[str, ...] = "12"  # all twelve, or names: I,II,V5
+        views: str = "one"  # of each record; adjacent = its two halves, same = the whole twice: pairs for pretraining
         cache_mb: int = 256  # memory for records that were made already
 
     def __init__(self, config: Config | None = None, data_path: str | None = None):
@@ -57,8 +59,12 @@ class SimulatedECG(BaseDataset):
         check_config(config)
         self.leads = chosen_leads(config.leads)
         self.severity = DIFFICULTY[config.difficulty]
-        self.records = make_records(config)
-        self.spec = SignalSpec(self.leads, float(config.rate_hz), "mV", SECONDS * config.rate_hz,
+        patients = [draw_patient(config.seed, number, self.severity, config.include_mi)
+                    for number in range(config.patients)]
+        self.records = make_records(config, patients)
+        self.info = describe_patients(patients, self.records.subject)
+        samples = SECONDS * config.rate_hz // (2 if config.views == "adjacent" else 1)
+        self.spec = SignalSpec(self.leads, float(config.rate_hz), "mV", samples,
                                steps=(f"simulated at {BASE_HZ} Hz",))
         self.target = TargetSpec("multilabel", ("NORM", *CONDITIONS[:None if config.include_mi else MI]))
         self.source = (f"simulated ECG, {config.patients} patients, {len(self.leads)} leads at {config.rate_hz} Hz, "
@@ -66,9 +72,12 @@ class SimulatedECG(BaseDataset):
         self._cache = RecordCache(config.cache_mb)
 
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
-        """Record `row`: (leads, samples) float32 in mV and its labels (K,) float32."""
-        signal = self._cache.get(row, lambda row: self.recording(row).signal)
-        return [Sample(signal, self.records.label[row])]
+        """Record `row`: (leads, samples) float32 in mV and its labels (K,) float32, once or in two views."""
+        signal, label = self._cache.get(row, lambda row: self.recording(row).signal), self.records.label[row]
+        if self.config.views == "adjacent":
+            return [Sample(half.copy(), label) for half in np.split(signal, 2, axis=1)]
+        return [Sample(signal, label)] if self.config.views == "one" else [Sample(signal, label),
+                                                                           Sample(signal.copy(), label)]
 
     def recording(self, row: int) -> Recording:
         """Record `row` made anew, with its metadata in `meta`."""
@@ -123,26 +132,34 @@ def chosen_leads(leads: str | tuple[str, ...]) -> tuple[str, ...]:
 def check_config(config: SimulatedECG.Config) -> None:
     """Raise UserError for options that these data cannot have."""
     check_choice("difficulty", config.difficulty, DIFFICULTY)
+    check_choice("views", config.views, VIEWS)
     check_choice("rate_hz", config.rate_hz, (500, 250, 100))
     for name, low, high in (("patients", 3, 1_000_000), ("seed", 0, 2**63), ("cache_mb", 0, 1e6)):
         check_range(name, getattr(config, name), low, high)
 
 
-def make_records(config: SimulatedECG.Config) -> Records:
+def make_records(config: SimulatedECG.Config, patients: list[Patient]) -> Records:
     """The table of all records: only rhythms are drawn, no signal is made."""
     count, severity = first_record(config.patients), DIFFICULTY[config.difficulty]
     patient = np.array([patient_of(row)[0] for row in range(count)])
     bounds = [max(1, round(config.patients * share / 7)) for share in (4, 5)]
     subset = np.select([patient < bounds[0], patient < bounds[1]], ["train", "valid"], "test")
-    labels = np.concatenate([_patient_labels(config, severity, number) for number in range(config.patients)])
+    labels = np.concatenate([_patient_labels(config, severity, one, number) for number, one in enumerate(patients)])
     name = np.array([f"{40_000_000 + row}" for row in range(count)])
     subject = np.array([f"p{10_000_000 + number}" for number in patient])
     return Records(name, subject, labels, subset, np.full(count, SECONDS * config.rate_hz))
 
 
-def _patient_labels(config: SimulatedECG.Config, severity: Severity, number: int) -> np.ndarray:
+def describe_patients(patients: list[Patient], subject: np.ndarray) -> dict[str, np.ndarray]:
+    """Age, sex and device behind each record, whose patient `subject` (n,) names."""
+    _, owner = np.unique(subject, return_inverse=True)  # names sort as numbers do: all have eight digits
+    columns = {"age": [str(patient.age) for patient in patients], "sex": ["M" if one.male else "F" for one in patients],
+               "device": [patient.device.name for patient in patients]}
+    return {name: np.array(column)[owner] for name, column in columns.items()}
+
+
+def _patient_labels(config: SimulatedECG.Config, severity: Severity, patient: Patient, number: int) -> np.ndarray:
     """(records of this patient, K) float32."""
-    patient = draw_patient(config.seed, number, severity, config.include_mi)
     records = first_record(number + 1) - first_record(number)
     present = [draw_rhythm(stream(config.seed, RECORD, number, index), patient, severity).present
                for index in range(records)]
