@@ -103,7 +103,8 @@ class _Known:
 
     def _one(self, name: Any, where: str) -> tuple[str, ...]:
         if isinstance(name, str) and self.parts and name in self.parts:
-            return self.names(self.parts[name], f"split of {name}")
+            whole = _Known(self.folder, self.file, self.table)  # parts are not split again
+            return whole.names(self.parts[name], f"split of {name}")
         if not isinstance(name, str) or name not in self.table:
             raise UserError(f"{self.folder}: {where} names {name!r}, which {self.file} does not define"
                             f"{did_you_mean(str(name), self.table)}", f"add it to {self.file}, or correct the name")

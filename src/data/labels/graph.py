@@ -5,8 +5,9 @@ An entity and all that follows from it are a *group*; descriptors travel and att
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from src.data.labels.configuration import Configuration, Named
 from src.data.labels.matching import Found
@@ -32,7 +33,7 @@ class Graph:
 
     def __init__(self, configuration: Configuration):
         self.configuration = configuration
-        self.steps = {name: _steps_up(name, configuration.parents) for name in configuration.parents}
+        self.steps = _steps_up(configuration.parents)
 
     def labels(self, found: Iterable[Found], removes_absent: bool) -> dict[str, float]:
         """Label -> probability; a label is an entity, or `Entity - Descriptor` with probability 1."""
@@ -92,11 +93,12 @@ def _has(groups: Sequence[Group], item: Named) -> bool:
                                                    for descriptor in item.descriptors) for group in groups)
 
 
-def _steps_up(name: str, parents) -> dict[str, int]:
-    """Every entity above `name` -> the number of steps of the longest way to it."""
-    steps: dict[str, int] = {}
-    for parent in parents[name]:
-        steps[parent] = max(1, steps.get(parent, 0))
-        for above, further in _steps_up(parent, parents).items():
-            steps[above] = max(further + 1, steps.get(above, 0))
+def _steps_up(parents: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+    """Entity -> every entity above it -> the number of steps of the longest way there."""
+    steps: dict[str, dict[str, int]] = {}
+    for name in TopologicalSorter(parents).static_order():  # those above come first
+        above = steps[name] = dict.fromkeys(parents[name], 1)
+        for parent in parents[name]:
+            for further, number in steps[parent].items():
+                above[further] = max(number + 1, above.get(further, 0))
     return steps

@@ -16,6 +16,7 @@ import numpy as np
 from src.errors import UserError
 
 BLANK, SEMICOLON = " ", "; "  # the lead-I pipeline's joint, and that of fairseq-signals
+LONGEST = 18  # digits of a study's number, so that it fits 64 bits
 REPEATED = re.compile(r"(?:;\s*){2,}")
 
 
@@ -62,10 +63,10 @@ def stream_rows(path: Path) -> Iterator[list[str]]:
 
 def to_study(cell: str, where: str) -> int:
     """The number of a study; UserError for anything else."""
-    try:
-        return int(cell)
-    except ValueError:
-        raise UserError(f"{where}: study_id is {cell!r}, expected a whole number") from None
+    cell = cell.strip()
+    if not (cell.isascii() and cell.isdigit() and len(cell) <= LONGEST):
+        raise UserError(f"{where}: study_id is {cell[:40]!r}, expected a whole number")
+    return int(cell)
 
 
 def unique_studies(studies: Sequence[int], path: Path) -> np.ndarray:

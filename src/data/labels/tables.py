@@ -16,7 +16,7 @@ import numpy as np
 from src.data.labels.configuration import DEFAULT, LABEL_DEFINITION
 from src.data.labels.files import write_array, write_text
 from src.data.labels.labeler import label_names, label_texts
-from src.data.labels.reports import BLANK, read_reports, stream_rows, to_study
+from src.data.labels.reports import BLANK, LONGEST, read_reports, stream_rows, to_study
 from src.data.tables import read_rows
 from src.errors import UserError
 
@@ -101,6 +101,9 @@ def read_meta_split(path: Path) -> dict[int, str]:
         study = to_study(row[file].removesuffix(".mat").rpartition("_")[2], f"{path}, line {line}")
         if study in parts:
             raise UserError(f"{path}: study {study} is there twice", "keep one row per study")
+        if len(row[split]) > LONGEST:
+            raise UserError(f"{path}: line {line} names the part {row[split][:LONGEST]!r}..., expected "
+                            f"{', '.join(PARTS)}")
         parts[study] = row[split]
     return parts
 

@@ -60,3 +60,18 @@ def test_a_missing_required_file_is_named_and_optional_ones_may_lack(folder):
     (folder / "entity_pat.json").unlink()
     with pytest.raises(UserError, match=r"entity_pat\.json is missing"):
         read_configuration(folder)
+
+
+def test_a_part_of_a_split_descriptor_is_not_split_again(folder):
+    (folder / "split_desc_tem.json").write_text(json.dumps(
+        [{"name": "Anterolateral", "split": ["Anterior", "Anterolateral"], "patterns": ["anterolateral"]}]))
+    with pytest.raises(UserError, match="split of Anterolateral names 'Anterolateral'"):
+        read_configuration(folder)
+
+
+def test_many_ways_up_are_not_walked_one_by_one(tmp_path):
+    items = [{"name": "0"}, *({"name": f"{level}{side}", "sup": ["0"] if level == 1 else [
+        f"{level - 1}a", f"{level - 1}b"]} for level in range(1, 60) for side in "ab")]
+    (tmp_path / "entity_tem.json").write_text(json.dumps(items))
+    (tmp_path / "entity_pat.json").write_text(json.dumps([{"pattern": "deep", "entities": ["59a"]}]))
+    assert Labeler(tmp_path).graph.steps["59a"]["0"] == 59
