@@ -31,9 +31,8 @@ def _from_16(data: bytes) -> np.ndarray:
 
 
 def _from_24(data: bytes) -> np.ndarray:
-    padded = np.zeros((len(data) // 3, 4), np.uint8)
-    padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-    return padded.view("<i4")[:, 0] >> 8
+    """Four bytes are taken every three, the lowest of them the sample before's, which the shift removes."""
+    return np.ndarray((len(data) // 3,), "<i4", b"\0" + data, 0, (3,)) >> 8
 
 
 def _from_32(data: bytes) -> np.ndarray:
@@ -64,20 +63,21 @@ def _stored_212(path: str, offset: int, width: int, low: int, high: int) -> np.n
     skipped = first % 2
     pairs = (skipped + count + 1) // 2
     data = read_bytes(path, offset + first // 2 * 3, 3 * pairs)
-    both = _from_212(data + bytes(3 * pairs - len(data)) if len(data) == 3 * pairs - 1 else data)
+    data = data + bytes(1) if len(data) == 3 * pairs - 1 else data
+    both = np.empty((2, len(data) // 3), np.int16)
     if width == 2 and not skipped:
-        return both
-    flat = both.T.reshape(-1)[skipped:skipped + count]
+        return _from_212(data, both)
+    flat = both.reshape(-1)
+    _from_212(data, flat.reshape(-1, 2).T)
+    flat = flat[skipped:skipped + count]
     return np.ascontiguousarray(flat[:len(flat) // width * width].reshape(-1, width).T)
 
 
-def _from_212(data: bytes) -> np.ndarray:
-    """(2, pairs): bytes a, b, c hold the first sample in a and the low half of b, the second in c and the high half."""
-    pairs = len(data) // 3
-    both = np.empty((2, pairs), np.int16)
-    ab = np.ndarray((pairs,), "<i2", data, 0, (3,))
-    np.left_shift(ab, 4, out=both[0])
-    bc = np.ndarray((pairs,), "<u2", data, 1, (3,)).copy()
+def _from_212(data: bytes, both: np.ndarray) -> np.ndarray:
+    """Into (2, pairs): bytes a, b, c hold the first sample in a and the low half of b, the second in c and the high."""
+    pairs = both.shape[1]
+    ab, bc = (np.ndarray((pairs,), "<u2", data, at, (3,)).copy() for at in (0, 1))
+    np.left_shift(ab, 4, out=both[0].view(np.uint16))
     np.bitwise_or((bc & 0xF0) << 8, (bc >> 8) << 4, out=both[1].view(np.uint16))
     both >>= 4  # arithmetic: the sign of 12 bits becomes that of 16
     return both
