@@ -50,7 +50,7 @@ class PreparedDataset(RecordedDataset):
             len(spec.channels), table["file"].tolist(), self.records.length, self.config.verify)
         self.gaps = self._signals.gaps
         self._choose(spec)
-        self.notes = tuple(str(note) for note in about["notes"])
+        self.protocol, self.notes = about["protocol"], tuple(str(note) for note in about["notes"])
         self._arrange(np.full(len(self.records), spec.rate_hz), self._channels, self._unit)
         self.spec = replace(self.spec, steps=spec.steps, resampling=spec.resampling, preparation=spec.preparation)
         self.source = f"{about['set']}: {about['source']}, prepared in {self.path} ({about['store']}); licence: " \
@@ -102,7 +102,7 @@ def _manifest(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: version {about['version']!s:.20}; expected {VERSION}", "prepare the data again")
         about["signal_spec"] = SignalSpec.from_dict(about["signal_spec"])
         about["target_spec"] = TargetSpec.from_dict(about["target_spec"])
-        for name in ("set", "source", "licence", "store"):
+        for name in ("set", "source", "licence", "store", "protocol"):
             about[name] = str(about[name])
         about["notes"] = list(about["notes"])
         return about

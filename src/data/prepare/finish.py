@@ -152,7 +152,7 @@ def _write(output: Path, plan: Plan, good: _Collected) -> Summary:
     notes = (*plan.notes, *good.notes(), how)
     _write_json(output / MANIFEST, {
         "version": VERSION, "set": plan.set, "source": plan.source, "licence": plan.licence, "options": plan.options,
-        "asked": plan.asked, "signal_spec": spec.to_dict(),
+        "protocol": plan.protocol, "asked": plan.asked, "signal_spec": spec.to_dict(),
         "target_spec": TargetSpec(plan.kind, plan.classes).to_dict(), "store": plan.store,  # type: ignore[arg-type]
         "records": len(records), "failed": len(good.failed), "parts": {name: len(rows) for name, rows in parts.items()},
         "notes": list(notes), "versions": {name: version(name) for name in ("numpy", "scipy", "wfdb")}})

@@ -51,6 +51,7 @@ class Plan:
     info: tuple[str, ...]  # further columns of the table
     records: int
     digest: str
+    protocol: str = ""
 
     @property
     def block_size(self) -> int:
@@ -113,7 +114,7 @@ def make_plan(raw: RawSet, records: list[RawRecord], root: Path, asked: PrepareC
         raise UserError(f"{raw.name}: labels of kind {raw.kind!r}", "classes and multilabel can be prepared")
     info = tuple(sorted({name for record in records for name in record.info}))
     plan = Plan(raw.name, options, to_plain(asked), {}, store, limit, split, tuple(raw.classes), raw.kind, raw.source,
-                raw.licence, tuple(raw.notes), dict(raw.missing), info, len(records), _digest(records))
+                raw.licence, tuple(raw.notes), dict(raw.missing), info, len(records), _digest(records), raw.protocol)
     if begun is not None:
         _check_same(plan, begun)
         return begun

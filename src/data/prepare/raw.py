@@ -39,6 +39,7 @@ class RawSet:
     licence: str
     notes: tuple[str, ...] = ()  # what was left out, corrected or assumed
     missing: Mapping[str, str] = field(default_factory=dict)  # records of the tables without usable files: name -> why
+    protocol: str = ""  # the benchmark whose numbers are told beside ours; its name in src/evaluation/protocols
 
 
 def not_there(name: str, looked_for: str, source: str, licence: str) -> UserError:

@@ -16,7 +16,7 @@ from src.data.tables import read_rows
 from src.errors import UserError
 
 CINC2017 = PublicSet("cinc2017", "PhysioNet/CinC Challenge 2017", "https://physionet.org/content/challenge-2017/",
-                     "ODC-By 1.0")
+                     "ODC-By 1.0", "cinc2017")
 CLASSES = ("N", "A", "O", "~")
 REFERENCES = ("REFERENCE-v3.csv", "REFERENCE.csv")
 COPIES = ("validation", "sample2017")  # folders of records that are among the training records

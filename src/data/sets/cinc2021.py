@@ -18,7 +18,7 @@ from src.data.sets.snomed import class_of_code, scored_classes
 from src.errors import UserError, did_you_mean
 
 CINC2021 = PublicSet("cinc2021", "PhysioNet/CinC Challenge 2021", "https://physionet.org/content/challenge-2021/",
-                     "CC BY 4.0")
+                     "CC BY 4.0", "cinc2021")
 SOURCES = ("CPSC", "CPSC_Extra", "StPetersburg", "PTB", "PTB_XL", "Georgia", "Chapman_Shaoxing", "Ningbo")
 PREFIXES = {"A": "CPSC", "Q": "CPSC_Extra", "I": "StPetersburg", "S": "PTB", "HR": "PTB_XL", "E": "Georgia"}
 LAST_OF_CHAPMAN = 10646  # JS00001 to JS10646; later numbers are Ningbo's
@@ -65,7 +65,8 @@ def find(root: Path, options: Options) -> RawSet:
                                  info=person(about.get("age", ""), about.get("sex", ""), source=source_of(stem))))
     classes, labels = label(codes, options)
     records = [replace(record, labels=labels[record.name]) for record in records]
-    return CINC2021.raw_set(classes, "multilabel", records, missing, _notes(records, headers, wanted, options))
+    published = replace(CINC2021, protocol=f"cinc{options.year}" if options.labels == "scored" else "")
+    return published.raw_set(classes, "multilabel", records, missing, _notes(records, headers, wanted, options))
 
 
 def source_of(record: str) -> str:

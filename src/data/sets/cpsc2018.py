@@ -16,7 +16,7 @@ from src.errors import BadRecord
 
 CPSC2018 = PublicSet("cpsc2018", "CPSC 2018 (China Physiological Signal Challenge)",
                      "http://2018.icbeb.org/Challenge.html",
-                     "none stated; the same recordings in CinC 2021, source CPSC, are CC BY 4.0")
+                     "none stated; the same recordings in CinC 2021, source CPSC, are CC BY 4.0", "cpsc2018")
 CLASSES = ("Normal", "AF", "I-AVB", "LBBB", "RBBB", "PAC", "PVC", "STD", "STE")
 COLUMNS = ("first_label", "second_label", "third_label")
 
@@ -38,7 +38,8 @@ def find(root: Path, options: Options) -> RawSet:
         labels = class_names([table[column][row] for column in COLUMNS], name)
         several += len(labels) > 1
         if name in recordings:
-            records.append(RawRecord(name, recordings[name], labels if options.labels == "all" else labels[:1]))
+            records.append(RawRecord(name, recordings[name], labels if options.labels == "all" else labels[:1],
+                                     info={"first_label": labels[0], "all_labels": ";".join(labels)}))
         else:
             missing[name] = f"no such file: {name}.mat"
     kind = "multilabel" if options.labels == "all" else "classes"

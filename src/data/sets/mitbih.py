@@ -16,7 +16,8 @@ from src.data.readers import read_recording
 from src.data.sets.raw_files import PublicSet, RawFiles, counted
 from src.data.signal import Recording
 
-MITBIH = PublicSet("mitbih", "MIT-BIH Arrhythmia Database", "https://physionet.org/content/mitdb/", "ODC-By 1.0")
+MITBIH = PublicSet("mitbih", "MIT-BIH Arrhythmia Database", "https://physionet.org/content/mitdb/", "ODC-By 1.0",
+                   "mitbih")
 AAMI = {"N": "NLRej", "S": "AaJS", "V": "VE", "F": "F", "Q": "/fQ"}  # class -> symbols; all others are no beats
 CLASS_OF = {symbol: name for name, symbols in AAMI.items() for symbol in symbols}
 DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)

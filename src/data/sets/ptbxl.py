@@ -18,7 +18,7 @@ from src.data.prepare.raw import RawRecord, RawSet
 from src.data.sets.raw_files import PublicSet, RawFiles, beside, counted, person, whole
 from src.errors import BadRecord, UserError
 
-PTBXL = PublicSet("ptbxl", "PTB-XL", "https://physionet.org/content/ptb-xl/", "CC BY 4.0")
+PTBXL = PublicSet("ptbxl", "PTB-XL", "https://physionet.org/content/ptb-xl/", "CC BY 4.0", "ptbxl")
 TABLE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
 COLUMNS = {"diag": "diagnostic", "sub": "diagnostic_subclass", "super": "diagnostic_class", "form": "form",
            "rhythm": "rhythm"}

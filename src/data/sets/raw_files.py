@@ -29,6 +29,7 @@ class PublicSet:
     title: str
     address: str
     licence: str
+    protocol: str = ""  # in src/evaluation/protocols
 
     def lacks(self, looked_for: str) -> UserError:
         return not_there(self.name, looked_for, self.address, self.licence)
@@ -43,7 +44,7 @@ class PublicSet:
             raise UserError(f"{self.name}: its tables hold no record with these options",
                             "choose others with --dataset_args")
         return RawSet(self.name, tuple(classes), kind, records, f"{self.title}, {self.address}", self.licence,
-                      tuple(notes), missing)
+                      tuple(notes), missing, self.protocol)
 
 
 class RawFiles:

@@ -18,7 +18,7 @@ from src.data.sets.raw_files import PublicSet, RawFiles, counted
 from src.data.tables import read_columns
 
 UNIFIED = PublicSet("unified", "data sets unified by a mapping table", "your own folders of WFDB and MAT files",
-                    "those of the data sets")
+                    "those of the data sets", "tensor_pipeline")
 CLASSES = ("MI", "AF", "BBB", "NORM", "OTHER")
 COLUMNS = ("dataset", "record_id", "mapped_label")
 Index = Mapping[str, set[tuple[str, str]]]  # variant of a key -> (data set, label)

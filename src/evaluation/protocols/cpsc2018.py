@@ -61,7 +61,12 @@ def _reference(evaluation: Evaluation, info: dict[str, np.ndarray], place: np.nd
     """The labels of each record as places in ORDER, the first first, and which one that is in words."""
     labels = np.asarray(evaluation.predictions.labels)
     if evaluation.target.kind == "classes":
-        return [[int(place[label])] for label in labels], "its label"
+        own = [int(place[label]) for label in labels]
+        if "all_labels" not in info:
+            return [[label] for label in own], "its label"
+        names = dict(zip(evaluation.target.names, place.tolist()))
+        every = [[names[name] for name in cell.split(";") if name in names] for cell in info["all_labels"].tolist()]
+        return [[first, *more] for first, more in zip(own, every)], "its first label"
     if evaluation.target.kind != "multilabel":
         raise UserError(f"classes or labels are judged here; these are {evaluation.target.kind}")
     found = [place[np.flatnonzero(row)].tolist() for row in labels]

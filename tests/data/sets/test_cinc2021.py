@@ -30,6 +30,7 @@ def test_equal_codes_are_one_class_and_unscored_ones_none(root):
 
 def test_the_classes_and_sources_of_2020(root):
     found = find(root, Options(year=2020))
+    assert (found.protocol, find(root, Options()).protocol) == ("cinc2020", "cinc2021")
     assert len(found.classes) == 24
     assert not {"BBB", "PRWP", "CLBBB|LBBB"} & set(found.classes)
     assert scored_classes(2020)["LBBB"] == ("164909002",)

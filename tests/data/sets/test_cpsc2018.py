@@ -14,6 +14,7 @@ def test_the_first_label_or_all_of_them(tmp_path):
     assert [record.labels for record in every.records] == [("Normal",), ("RBBB", "I-AVB", "STD"), ("STE",), ("AF",)]
     assert (first.kind, every.kind) == ("classes", "multilabel")
     assert first.notes == ("1 records have two or three labels, of which the first counts",)
+    assert first.records[1].info == {"first_label": "RBBB", "all_labels": "RBBB;I-AVB;STD"}
     assert first.missing == {"A0005": "no such file: A0005.mat"}
 
 
