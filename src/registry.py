@@ -299,7 +299,7 @@ RAW_SETS: dict[str, RawRow] = {
         find="src.data.sets.code15:find",
         options="src.data.sets.code15:Options",
         about="CODE-15%: 12 leads, 7 or 10 s, six abnormalities, patients known",
-        prepare={"leads": _TWELVE_LEADS, "unit": "mV"},
+        prepare={"leads": _TWELVE_LEADS, "unit": "mV", "trim": True},
     ),
     "mitbih": RawRow(
         find="src.data.sets.mitbih:find",
@@ -311,7 +311,7 @@ RAW_SETS: dict[str, RawRow] = {
         find="src.data.sets.unified:find",
         options="src.data.sets.unified:Options",
         about="folders of WFDB and MAT files and one mapping: dataset,record_id,mapped_label",
-        prepare={"resample_hz": 500, "scale": "zscore", "samples": 5000},
+        prepare={"leads": ("single",), "resample_hz": 500, "scale": "zscore", "samples": 5000},
     ),
 }
 
