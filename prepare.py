@@ -57,9 +57,9 @@ def prepare_set(args) -> int:
     from src.options import build, key_values
 
     row = registry.raw_row(args.action)
-    if args.raw_root is None or not Path(args.raw_root).is_dir():
-        found = "is not given" if args.raw_root is None else f"{args.raw_root}: no such folder"
-        raise UserError(f"--raw_root {found}", f"name the folder that holds the recordings of {args.action}")
+    if args.raw_root is None:
+        raise UserError("--raw_root is not given", f"name the folder that holds the recordings of {args.action}; where "
+                        "it does not hold them, you are told where to get them")
     typed = key_values(args.dataset_args)
     options = build(registry.load(row.options), typed, "data set option")
     asked = build(PrepareConfig, {**row.prepare, **key_values(args.prepare_args)}, "preparation option")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from src.data.leads import STANDARD_12
 from src.data.readers.memory import check_memory
 from src.data.readers.rates import TIMES, known_rate, rate_of_times
 from src.data.signal import Recording
@@ -42,6 +43,7 @@ def read(path: Path, record: str | None = None, rate_hz: float = 0.0, unit: str 
     if CHAPMAN.match(path.stem) and numbers.shape == (5000, 12):
         meta = {"documented": "Chapman-Shaoxing: 500 Hz, uV"}
         rate_hz, unit = rate_hz or 500.0, unit or "uV"
+        names = names if head else list(STANDARD_12)  # the denoised files have no line of names
     found = [unit_name(units[k] or unit) for k in kept]
     if len(set(found)) > 1:
         meta["units"] = tuple(found)
@@ -59,7 +61,7 @@ def _head(path: Path) -> tuple[list[list[str]], str]:
     lines = [line for line in text.decode("utf-8-sig", "replace").splitlines()[:50] if line.strip()]
     if not lines:
         raise BadRecord(path.name, "is empty")
-    delimiter = next((mark for mark in ("\t", ";", ",") if mark in lines[-1]), " ")
+    delimiter = next((mark for mark in ("\t", ";", ",") if any(mark in line for line in lines[:3])), " ")
     head: list[list[str]] = []
     for line in lines[:3]:
         cells = [cell.strip().strip("\"'").strip() for cell in (line.split() if delimiter == " " else

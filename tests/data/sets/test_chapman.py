@@ -6,6 +6,8 @@ import zipfile
 
 import pytest
 
+from src.data.leads import STANDARD_12
+from src.data.readers import read_recording
 from src.data.sets.chapman import RHYTHMS, Options, find
 from src.data.sets.spreadsheet import read_spreadsheet
 from src.errors import BadRecord, UserError
@@ -29,7 +31,12 @@ def test_the_denoised_version_is_another_folder(tmp_path):
     with pytest.raises(UserError, match="any of 5 recordings"):
         find(tmp_path, Options(denoised=True))
     (tmp_path / "ECGData").rename(tmp_path / "ECGDataDenoised")
-    assert find(tmp_path, Options(denoised=True)).records[0].path.startswith("ECGDataDenoised/")
+    path = tmp_path / find(tmp_path, Options(denoised=True)).records[0].path
+    assert path.parent.name == "ECGDataDenoised"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))  # which has no line of names
+    recording = read_recording(path)
+    assert recording.channel_names == STANDARD_12
+    assert (recording.sampling_rate_hz, recording.unit) == (500, "uV")
 
 
 def test_an_unknown_rhythm_is_refused(tmp_path):
