@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import atexit
 import signal as signals
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from weakref import WeakSet
 
@@ -54,9 +55,14 @@ class DatasetView(Dataset):
         """Keys -> Batch; a record with several views gives as many consecutive rows of the same group."""
         if not keys:
             raise ValueError("a batch needs at least one key")
-        read = [self.samples(key) for key in keys]
-        batch = _Rows(read[0][0], sum(len(views) for views in read))
-        for (_, row, _), views in zip(keys, read):
+        first = self.samples(keys[0])
+        others: Iterable[list[Sample]] = (self.samples(key) for key in keys[1:])
+        rows = len(first) * len(keys)
+        if not self.train:  # a record has any number of windows; in training one at a time reuses warm memory
+            others = list(others)
+            rows = len(first) + sum(len(views) for views in others)
+        batch = _Rows(first[0], rows)
+        for (_, row, _), views in zip(keys, chain([first], others)):
             batch.put(views, row, int(self.subject[row]), str(self.dataset.records.record[row]))
         return batch.batch
 
@@ -132,8 +138,8 @@ class _Rows:
 
 
 def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    if get_worker_info() is None:
-        return torch.empty(shape, dtype=dtype)
+    if get_worker_info() is None:  # NumPy asks for huge pages: writing to new memory then costs an eighth
+        return torch.from_numpy(np.empty(shape, torch.empty(0, dtype=dtype).numpy().dtype))
     storage = torch.UntypedStorage._new_shared(int(np.prod(shape)) * dtype.itemsize)
     return torch.empty(0, dtype=dtype).set_(storage, 0, shape)
 

@@ -37,10 +37,10 @@ class Counter:
         rate = (done - self.already) / max(passed, 1e-9)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, rate=rate)
-        elif time.monotonic() - self._said > EVERY_S:
+        elif done > self.already and time.monotonic() - self._said > EVERY_S:
             self._said = time.monotonic()
-            left = f", {_duration((self.total - done) / rate)} left" if rate > 0 else ""
-            say(f"prepared {done} of {self.total} records, {rate:.0f}/s{left}")
+            left = _duration((self.total - done) / rate)
+            say(f"prepared {done} of {self.total} records, {rate:.1f}/s, {left} left")
 
     def __exit__(self, *error) -> None:
         if self._bar is not None:

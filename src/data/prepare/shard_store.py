@@ -106,7 +106,7 @@ class ShardReader(SignalReader):
     """The index is checked against the sizes of the files before anything is mapped."""
 
     def __init__(self, folder: Path, leads: int, samples: np.ndarray):
-        self.folder = folder
+        self.folder = folder.resolve()
         index = {name: np.array(read_npz(folder / INDEX, name)) for name in
                  ("shard", "offset", "samples", "gaps", "leads", "dtype", "shard_number", "shard_bytes", "shard_crc")}
         self.leads, self._dtype = leads, DTYPES.get(str(index["dtype"]))
@@ -169,10 +169,9 @@ class ShardReader(SignalReader):
     def read(self, row: int, low: int, high: int) -> np.ndarray:
         whole, scales = self._stored(row)
         stored = whole[:, low:high]
-        if scales is None:
-            signal = np.array(stored, np.float32)
-        else:
-            signal = np.multiply(stored, scales, dtype=np.float32, casting="unsafe")
+        signal = np.array(stored, np.float32)
+        if scales is not None:
+            signal *= scales
             if self.with_gaps[row]:
                 signal[stored == MISSING] = np.nan
         self._count(stored.nbytes)
