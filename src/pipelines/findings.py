@@ -20,6 +20,7 @@ from src.errors import BadRecord, UserError
 
 HEADERS = {".hea": "WFDB", ".vhdr": "BrainVision", ".set": "EEGLAB"}  # of recordings that are several files
 LARGEST_HEADER = 1 << 20
+LIMBS_AGREE = 0.05  # mV: a few steps of any recorder
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ import numpy as np
 
 from src.data.signal import Recording
 from src.errors import UserError
-from src.pipelines.findings import Finding, Stated, files_below, look
+from src.pipelines.findings import LIMBS_AGREE, Finding, Stated, files_below, look
 
 MOST_KINDS, MOST_CHANNELS, LONGEST_FACT = 6, 32, 300  # of annotations; of rows; characters
-LIMBS_AGREE = 0.05  # mV: a few steps of any recorder
 TABLE = "inspected.csv"
 OF_CHANNELS = ("units", "gains", "baselines", "samples_per_frame")  # what metadata has for each channel: not shown
 EXAMPLE = "python prepare.py inspect FILE.. (files, WFDB records without suffix, or folders)"

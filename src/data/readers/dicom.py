@@ -6,6 +6,7 @@ Names, identifiers and dates of birth of patients are not taken over.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,19 @@ MOST_CHANNELS = 512
 
 def read(path: Path, record: str | None = None) -> Recording:
     """One multiplex group: (channels, samples) float32, each channel in its own unit of sensitivity."""
+    check_memory(path.stat().st_size * 8, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # devices write identifiers and names that the standard does not allow
+        return _read(path, record)
+
+
+def _read(path: Path, record: str | None) -> Recording:
     import pydicom
 
-    check_memory(path.stat().st_size * 8, path)
-    file = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=None, defer_size=None) \
-        if _syntax(path) != DEFLATED else None
-    if file is None:
+    if _syntax(path) == DEFLATED:
         raise BadRecord(path.name, "is stored deflated, whose size is known only after unpacking",
                         "store it with the transfer syntax Explicit VR Little Endian")
+    file = pydicom.dcmread(path)
     groups = list(file.get("WaveformSequence", []))
     if not groups:
         raise BadRecord(path.name, "holds no waveform", f"it is a {file.get('Modality', 'DICOM')} object")

@@ -8,6 +8,7 @@ another. A file of annotations alone is a recording without channels whose marks
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ def read(path: Path, record: str | None = None) -> Recording:
     check_memory(path.stat().st_size * 6, path)  # 2 or 3 bytes a sample on disk, 8 while it is scaled, 4 kept
     with path.open("rb") as stream:
         bdf = stream.read(1) == b"\xff"
-    file: Any = (edfio.read_bdf if bdf else edfio.read_edf)(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a last, incomplete record: a recorder was not stopped in order
+        file: Any = (edfio.read_bdf if bdf else edfio.read_edf)(path)
     rate = _rate(path, file.signals, record)
     kept = [signal for signal in file.signals if signal.sampling_frequency == rate]
     samples = min((len(signal.digital) for signal in kept), default=0)

@@ -16,7 +16,6 @@ import numpy as np
 
 from src.data.readers.edf_header import check_edf
 from src.data.readers.mat import check_unpacked
-from src.data.signal import Recording
 from src.errors import BadRecord, UserError
 
 READERS = {".edf": "read_raw_edf", ".bdf": "read_raw_bdf", ".gdf": "read_raw_gdf", ".vhdr": "read_raw_brainvision",
@@ -79,27 +78,6 @@ def read_range(path: Path, picks: np.ndarray, low: int, high: int) -> np.ndarray
         raise
     except Exception as error:  # MNE raises whatever a damaged file leads it to
         raise BadRecord(path.name, f"cannot be read: {type(error).__name__}: {error}") from error
-
-
-def read_mne(path: Path, seconds: float) -> Recording:
-    """The first `seconds` of all channels that are voltages, in uV."""
-    header, raw = read_header(path), open_raw(path)
-    picks = np.array([n for n, channel in enumerate(header.channels) if channel.kind not in NOT_VOLTS], int)
-    if not len(picks):
-        raise UserError(f"{path}: no channel is a voltage", f"it has {', '.join(c.kind for c in header.channels[:12])}")
-    samples = min(header.samples, max(1, round(seconds * header.rate_hz)))
-    signal = (read_range(path, picks, 0, samples) * 1e6).astype(np.float32)
-    kinds = [header.channels[pick].kind for pick in picks]
-    meta = {"length": f"{header.samples / header.rate_hz:.6g} s, of which the first {samples / header.rate_hz:.6g} s "
-                      "are shown",
-            "types": _counted(kinds), "bad": ", ".join(c.name for c in header.channels if c.bad) or "none marked",
-            "events": _counted(raw.annotations.description.tolist()) or "none in the file"}
-    return Recording(path.stem, signal, header.rate_hz, tuple(header.channels[pick].name for pick in picks), "uV", meta)
-
-
-def _counted(words: list[str]) -> str:
-    """'go 12, stop 10'."""
-    return ", ".join(f"{word} {words.count(word)}" for word in dict.fromkeys(words))
 
 
 def open_raw(path: Path) -> Any:

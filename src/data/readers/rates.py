@@ -11,7 +11,7 @@ from src.errors import UserError
 # name of a column of times -> how many of its units are a second
 TIMES = {"t": 1.0, "time": 1.0, "times": 1.0, "timestamp": 1.0, "seconds": 1.0, "sec": 1.0, "s": 1.0, "time_s": 1.0,
          "elapsed time": 1.0, "ms": 1e3, "time_ms": 1e3, "milliseconds": 1e3}
-UNEVEN, NEAR = 0.6, 5e-4  # of a step; of a rate
+UNEVEN = 0.6  # of a step
 
 
 def known_rate(path: Path, found: float, stated: float = 0.0) -> float:
@@ -27,13 +27,20 @@ def known_rate(path: Path, found: float, stated: float = 0.0) -> float:
 def rate_of_times(times: np.ndarray, per_second: float = 1.0) -> float:
     """Hz of evenly spaced times (n,); 0 where they are no such thing.
 
-    Printed times are rounded: a rate within 0.05 % of a whole number is that number.
+    Printed times are rounded, so a whole number is the rate where its times are these up to their last digit.
     """
     times = np.asarray(times, float).ravel()
     if len(times) < 3 or not np.isfinite(times).all():
         return 0.0
     step = (times[-1] - times[0]) / (len(times) - 1)
-    if step <= 0 or np.abs(times - times[0] - step * np.arange(len(times))).max() > UNEVEN * step:
+    if step <= 0 or _off(times, step) > UNEVEN * step:
         return 0.0
     rate = per_second / step
-    return float(round(rate)) if abs(rate - round(rate)) < NEAR * rate else float(rate)
+    last_digit = next((10.0**-digits for digits in range(7) if np.abs(times - times.round(digits)).max() < 1e-12), 0.0)
+    whole = max(1, round(rate))
+    return float(whole) if _off(times, per_second / whole) <= max(last_digit, 1e-6 * step) else float(rate)
+
+
+def _off(times: np.ndarray, step: float) -> float:
+    """How far times are from even steps, at most."""
+    return float(np.abs(times - times[0] - step * np.arange(len(times))).max())

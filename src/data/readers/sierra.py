@@ -91,6 +91,8 @@ def _unpacked(path: Path, data: bytes, samples: int) -> Iterator[np.ndarray]:
         found = list(islice(iter(decoder.read, -1), limit + 1))
         if len(found) > limit:
             raise BadRecord(path.name, f"a lead unpacks to more than its {samples} samples")
+        if len(found) < 2 * samples:
+            raise BadRecord(path.name, f"shorter than its header promises: {len(found) // 2} of {samples} samples")
         yield xli_decode_deltas(found + [0] * (len(found) % 2), first)
         data = data[CHUNK_HEADER + max(size, 0):]
 

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from src.data.readers import mne_files
-from src.data.readers.mne_files import plain_names, read_header, read_mne, read_range
+from src.data.readers import mne_files, read_recording
+from src.data.readers.mne_files import plain_names, read_header, read_range
 from src.data.recognise import CONTINUOUS
 from src.errors import BadRecord, UserError
 from tests.data.continuous_files import write_edf
@@ -128,12 +128,31 @@ def test_without_the_extra_the_command_that_installs_it_is_said(tmp_path, monkey
         read_header(tmp_path / "a.edf")
 
 
-def test_a_long_recording_is_shown_by_its_start_alone(tmp_path):
-    write_edf(tmp_path / "a.edf", ("A1", "ECG X"), seconds=90)
-    recording = read_mne(tmp_path / "a.edf", 60)
-    assert recording.signal.shape == (2, 6000)
-    assert recording.metadata["types"] == "eeg 1, ecg 1"
-    assert recording.metadata["events"] == "stop 10, go 10"
+def test_whole_recordings_are_read_in_uv_with_their_marks(tmp_path):
+    found = read_recording(write_brainvision(tmp_path))
+    assert (found.sampling_rate_hz, found.unit, found.channel_names) == (250, "uV", ("Fz", "Cz"))
+    np.testing.assert_allclose(found.signal[1, :3], [0.5, 1.5, 2.5], rtol=1e-5)
+    assert found.annotations.note.tolist()[-1].startswith("Stimulus/S")
+    assert found.annotations.sample[-1] == 50
+    write_eeglab(tmp_path / "b.set")
+    found = read_recording(tmp_path / "b.set")
+    assert (found.signal.shape, found.channel_names) == ((2, 400), ("Fz", "Cz"))
+    assert (found.annotations.sample.tolist(), found.annotations.note.tolist()) == ([100], ["go"])
+
+
+def test_channels_that_are_no_voltages_are_left_out_and_said(tmp_path):
+    import mne
+
+    info = mne.create_info(["A1", "A2", "T"], 200, ["eeg", "eeg", "temperature"])
+    raw = mne.io.RawArray(np.full((3, 500), 2e-6), info, verbose="error")
+    raw.info["bads"] = ["A2"]
+    raw.set_annotations(mne.Annotations([1.0, 1.5], [0.5, 0.0], ["go", "stop"]))
+    raw.save(tmp_path / "a_raw.fif", verbose="error")
+    found = read_recording(tmp_path / "a_raw.fif")
+    assert found.channel_names == ("A1", "A2")
+    np.testing.assert_allclose(found.signal, 2, rtol=1e-5)
+    assert (found.metadata["left_out"], found.metadata["bad"]) == (("T (temperature)",), ("A2",))
+    assert (found.annotations.sample.tolist(), found.annotations.length.tolist()) == ([200, 300], [100, 0])
 
 
 def test_what_is_recognised_as_a_recording_can_be_read():
