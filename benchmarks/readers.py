@@ -3,9 +3,9 @@
     python benchmarks/readers.py [RECORDINGS_DIR] [--rounds 15] [--records 20]
 
 Every kind is written with the wfdb package into a temporary folder; of RECORDINGS_DIR every WFDB record that both read
-is timed too, grouped by folder, format, length and rate. In a round each reader reads every record once; a line gives the
-medians over all of them and the medians of the ratios. `read_recording` also parses comments and looks for annotations
-(and reads them), which `wfdb.rdrecord` does not: "signals alone" is `read_wfdb`.
+is timed too, grouped by folder, format, length and rate. In a round each reader reads every record once; a line gives
+the medians over all of them and the medians of the ratios. `read_recording` also looks for annotations and
+reads them, which `wfdb.rdrecord` does not: "signals alone" is `read_wfdb`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import numpy as np
 from src.data.readers.memory import check_memory
 from src.data.readers.wfdb_annotations import read_annotations
 from src.data.readers.wfdb_formats import INVALID, stored
-from src.data.readers.wfdb_header import Header, parse_header, with_files
+from src.data.readers.wfdb_header import Header, SignalFile, parse_header, with_files
 from src.data.readers.wfdb_verify import check_sums
 from src.data.signal import Annotations, Recording
 from src.data.units import unit_factor
@@ -138,23 +138,27 @@ def _calibration(gains: tuple[float, ...], baselines: tuple[int, ...]) -> tuple[
 
 
 def _read_plain(header: Header, low: int, high: int) -> np.ndarray:
-    """Chunk by chunk: beside the result no more than a chunk is held."""
-    whole = np.full((len(header.signals), high - low), np.nan, np.float32) if len(header.signal_files) != 1 else None
+    if len(header.signal_files) == 1 and len(header.signal_files[0].rows) == len(header.signals):
+        return _read_file(header, header.signal_files[0], low, high)
+    whole = np.full((len(header.signals), high - low), np.nan, np.float32)
     for file in header.signal_files:
-        physical = np.empty((len(file.rows), high - low), np.float32)
-        lines = [header.signals[row] for row in file.rows]
-        gain, baseline = _calibration(tuple([line.gain for line in lines]), tuple([line.baseline for line in lines]))
-        step = max(1, CHUNK // file.frame)
-        for begin in range(low, high, step):
-            end = min(begin + step, high)
-            numbers = stored(file.path, file.fmt, file.offset, file.frame, begin, end)
-            if numbers.shape[1] != end - begin:
-                raise BadRecord(header.record, f"cannot be read: {os.path.basename(file.path)} became shorter")
-            _to_physical(numbers, gain, baseline, INVALID[file.fmt], physical[:, begin - low:end - low])
-        if whole is None:
-            return physical
-        whole[list(file.rows)] = physical
+        whole[list(file.rows)] = _read_file(header, file, low, high)
     return whole
+
+
+def _read_file(header: Header, file: SignalFile, low: int, high: int) -> np.ndarray:
+    """The signals of one file, chunk by chunk: beside the result no more than a chunk is held."""
+    lines = [header.signals[row] for row in file.rows]
+    gain, baseline = _calibration(tuple([line.gain for line in lines]), tuple([line.baseline for line in lines]))
+    physical = np.empty((len(lines), high - low), np.float32)
+    step = max(1, CHUNK // file.frame)
+    for begin in range(low, high, step):
+        end = min(begin + step, high)
+        numbers = stored(file.path, file.fmt, file.offset, file.frame, begin, end)
+        if numbers.shape[1] != end - begin:
+            raise BadRecord(header.record, f"cannot be read: {os.path.basename(file.path)} became shorter")
+        _to_physical(numbers, gain, baseline, INVALID[file.fmt], physical[:, begin - low:end - low])
+    return physical
 
 
 def _to_physical(numbers: np.ndarray, gain: np.ndarray, baseline: np.ndarray | None, invalid: int,

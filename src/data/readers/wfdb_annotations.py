@@ -59,25 +59,23 @@ def _marks(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for place in np.flatnonzero(kind >= SKIP).tolist():
         if place < free:  # inside a text or a long time
             continue
-        free = place + 1
+        free, step[place] = place + 1, 0
         if kind[place] == SKIP:
-            free += 2
             jump = int(words[place + 1]) << 16 | int(words[place + 2])
-            step[place] = jump - (1 << 32) if jump >> 31 else jump
+            free, step[place] = place + 3, jump - (1 << 32) if jump >> 31 else jump
         elif kind[place] == TEXT:
             length = int(words[place]) & 0xFF
             free += (length + 1) // 2
             if 2 * free > len(data) + 1:
                 raise IndexError
             texts[place] = _text(data[2 * place + 2:2 * place + 2 + length])
-        step[place] *= kind[place] == SKIP
         step[place + 1:free], mark[place + 1:free] = 0, False
     end = np.flatnonzero(mark & (words == 0))
     mark[end[0] if len(end) else len(mark):] = False
     places = np.flatnonzero(mark & (kind > 0))
     notes = [""] * len(places)
-    for place, text in texts.items():
-        if (number := int(np.searchsorted(places, place)) - 1) >= 0:
+    for number, text in zip((np.searchsorted(places, list(texts)) - 1).tolist(), texts.values()):
+        if number >= 0:
             notes[number] = text
     return np.cumsum(step)[places], kind[places], np.array(notes, str)
 
