@@ -197,6 +197,10 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("weights", None, str, "what to test: a file, a run folder, or nothing for the newest run", many="?",
               commands=(TEST,)),
         _flag("subset", "test", str, "which part of the data", commands=(TEST,)),
+        _flag("robustness", False, bool, "score the records again as worse recordings of them: noise, absent leads, a "
+              "wrong clock, mains, exchanged electrodes, a wrong gain (ECG)", commands=(TEST,)),
+        _flag("explain", 0, int, "draw what this many right and wrong answers about every class rest on, and the most "
+              "confident errors", least=0, commands=(TEST,)),
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
     ],
     "preparing": [

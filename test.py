@@ -1,7 +1,7 @@
 """Test trained weights: python test.py --weights checkpoints/RUN (nothing: the newest run)
 
-Rebuilds data and preprocessing from the checkpoint, or takes --data_path / --dataset for new data. Writes
-metrics.json, predictions.csv, figures/ and report.html.
+Rebuilds data and preprocessing from the checkpoint, or takes --data_path / --dataset for new data; recordings without
+labels are predicted. Writes metrics.json, predictions.csv, figures/ and report.html.
 """
 
 from __future__ import annotations
@@ -31,20 +31,26 @@ def _test(argv: list[str]) -> int:
 def examine(run: Any, args: Any, argv: list[str]) -> None:
     """Predict, evaluate, write, show: the life of a test. `run` is what `restoring.restore` gives."""
     from src.data.signal import TargetSpec
-    from src.evaluation import console, run_story
+    from src.evaluation import console, explaining, new_recordings, run_story
     from src.evaluation.evaluate import evaluate
     from src.evaluation.fitted import stored
     from src.evaluation.judging import judged
     from src.evaluation.write import write
 
+    explaining.check(run, args)
     dataset, loader = run.data.dataset, run.loader(args.subset)
     predictions = run.trainer.predict(loader)
+    if not dataset.labelled:
+        predictions = predictions.without_labels()
     target = TargetSpec.from_dict(run.checkpoint["target_spec"])
     evaluation = evaluate(predictions, target, dataset.records, stored(run.checkpoint, run.args.thresholds))
-    sections = [*judged(evaluation, dataset), *run.trainer.report_sections(loader)]
+    sections = [*judged(evaluation, dataset), *run.trainer.report_sections(loader),
+                *explaining.sections(run, args, evaluation)]
     story = run_story.tell(run, args, sections, run_story.typed(argv))
     report = write(evaluation, run_story.output_folder(run, args), story)
     console.show_evaluation(evaluation, story, report)
+    if not dataset.labelled:
+        new_recordings.finish(evaluation, dataset, report.parent)
 
 
 if __name__ == "__main__":

@@ -238,6 +238,11 @@ DATASETS: dict[str, DatasetRow] = {
         about="a folder of WFDB records and a CSV of record,label[,subject]",
         needs_path=True,
     ),
+    "recordings": DatasetRow(
+        dataset="src.data.recordings:RecordingsDataset",
+        about="any readable files without labels: what test.py predicts on",
+        needs_path=True,
+    ),
     "duin": DatasetRow(
         dataset="src.data.sets.duin:DuinDataset",
         about="Du-IN's release: words read aloud, twelve subjects, sEEG at 1000 Hz",

@@ -19,7 +19,7 @@ from src.assembly import (
 )
 from src.data import run_data
 from src.data.open import open_dataset
-from src.data.recognise import recognise
+from src.data.recognise import recognise_unseen
 from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
@@ -103,8 +103,11 @@ def _own_data(args: Any, state: dict[str, Any], folder: Path | None, target: Tar
 
 def _new_data(args: Any, state: dict[str, Any], spec: SignalSpec, target: TargetSpec) -> RunData:
     """Data that the weights have not seen, brought to their channels, rate, unit, window and class order."""
-    args.dataset = args.dataset or recognise(args.data_path)
+    args.dataset = args.dataset or recognise_unseen(args.data_path, state["args"]["dataset"])
     options_given = key_values(args.dataset_args)
+    if args.dataset == "recordings":
+        dataset = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record, spec, target)
+        return as_test_part(with_own_target(args, dataset, target), args, state["normalizer"])
     found = open_dataset(args.dataset, args.data_path, options_given, args.on_bad_record).spec
     if not {name.lower() for name in spec.channels} <= {name.lower() for name in found.channels}:
         raise UserError(f"these weights expect {_described(spec)}; these data have {_described(found)}",

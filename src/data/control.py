@@ -1,5 +1,6 @@
-"""A data set with something exchanged: its target by one that needs no labels, or, as negative controls, its training
-labels by permuted ones and every signal by noise. What learns from the controls has found a leak.
+"""A data set with something exchanged: its target by one that needs no labels, its signals by disturbed ones, or, as
+negative controls, its training labels by permuted ones and every signal by noise. What learns from the controls has
+found a leak.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import numpy as np
 
 from src.data.dataset import BaseDataset
 from src.data.signal import Sample, TargetSpec
+from src.data.transforms import augment_recorded
+from src.data.transforms_recorded import RecordedTransform
 
 
 class _Controlled(BaseDataset):
@@ -49,6 +52,23 @@ class _Noise(_Controlled):
         noise = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, row])))
         return [replace(sample, signal=noise.standard_normal(sample.signal.shape, dtype=np.float32))
                 for sample in self.inner.read(row, rng)]
+
+
+class _Disturbed(_Controlled):
+    """The records as a poorer recording would have them, the same at each reading."""
+
+    change: RecordedTransform
+
+    def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:
+        own = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, row])))
+        return [augment_recorded(sample, [self.change], own) for sample in self.inner.read(row, rng)]
+
+
+def disturbed(dataset: BaseDataset, change: RecordedTransform, seed: int) -> BaseDataset:
+    """Every signal as it is after `change`, before any normalisation."""
+    found = _Disturbed(dataset, seed)
+    found.change = change
+    return found
 
 
 def permute_labels(dataset: BaseDataset, rows: np.ndarray, seed: int) -> BaseDataset:

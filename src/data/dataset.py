@@ -50,6 +50,7 @@ class BaseDataset(ABC):
     source: str = ""  # one line for people: what these data are and where they come from
     within_subject: bool = False  # True where each subject is decoded from other trials of the same subject
     info: dict[str, np.ndarray] = {}  # noqa: RUF012  column (age, sex, device) -> (n,) str, "" where unknown
+    labelled: bool = True  # False where `records.label` holds nothing: such records are predicted, not judged
     protocol: str = ""  # the benchmark whose numbers are told beside ours; its name in src/evaluation/protocols
     notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
 

@@ -46,7 +46,7 @@ def open_dataset(name: str | None, data_path: str | Path | None, dataset_args: d
 def _check_path(name: str, data_path: str | Path | None) -> None:
     if data_path is None:
         raise UserError(f"--dataset {name} needs --data_path", EXAMPLE)
-    if not Path(data_path).exists():
+    if not Path(data_path).exists() and not Path(f"{data_path}.hea").exists():
         raise UserError(f"--data_path {data_path}: not found", EXAMPLE)
 
 
@@ -55,7 +55,7 @@ def _of_model(spec: SignalSpec | None, target: TargetSpec | None) -> dict[str, A
     options: dict[str, Any] = {}
     if spec is not None:
         options = {"resample_hz": spec.rate_hz, "to_unit": spec.unit, "channels": spec.channels,
-                   "window_s": spec.samples / spec.rate_hz}
+                   "window_s": spec.samples / spec.rate_hz, "preparation": spec.preparation}
     if target is not None and target.kind in ("classes", "multilabel"):
         options.update(classes=target.names, target=target.kind)
     return options

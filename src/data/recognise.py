@@ -49,6 +49,42 @@ def recognise(data_path: str | Path) -> str:
     raise UserError(f"--data_path {data_path}: no data set known here (found {found})", EXAMPLE)
 
 
+def recognise_unseen(data_path: str | Path, trained_on: str) -> str:
+    """The same for data that trained weights are to judge, or only to predict: what has no labels is `recordings`.
+
+    EDF and its like carry events, not labels: unless the weights were `trained_on` such events they are recordings.
+    """
+    path = Path(data_path)
+    if not path.exists() or (path.is_file() and path.suffix.lower() not in (*ARRAYS, *CONTINUOUS)):
+        return "recordings"  # which says what it misses
+    try:
+        name = recognise(path)
+    except UserError:
+        return "recordings"
+    without = {"wfdb": lambda: path.is_dir() and not _has_table(path), "arrays": lambda: not _has_labels(path),
+               "edf": lambda: trained_on not in ("edf", "bids")}
+    return "recordings" if name in without and without[name]() else name
+
+
+def _has_table(folder: Path) -> bool:
+    from src.data.tables import find_table
+
+    return find_table(folder) is not None
+
+
+def _has_labels(path: Path) -> bool:
+    """Whether the first file holds labels, or a table beside it does."""
+    from src.data.array_files import find_files, read_pack
+
+    files = find_files(path)
+    if not files or _has_table(path if path.is_dir() else path.parent):
+        return bool(files)
+    try:
+        return "label" in read_pack(files[0], rate_hz=1.0).rows
+    except UserError:
+        return False
+
+
 def _suffixes(path: Path) -> set[str]:
     """Of the folder's files, or of its subfolders' where it has none that is known."""
     own = {file.suffix.lower() for _, file in zip(range(LOOKED_AT), path.iterdir())}

@@ -25,6 +25,10 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def without_labels(self) -> Predictions:
+        """Of records that have none: what stood in their place is forgotten, and the loss with it."""
+        return Predictions(self.rows, self.scores)
+
     def sorted(self) -> Predictions:
         """The same in the order of `rows`, so that results do not depend on loaders or ranks."""
         order = np.argsort(self.rows, kind="stable")

@@ -51,14 +51,16 @@ def choose_examples(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, 
     return chosen + [Example(place, "unsure") for place in by_doubt if place not in taken][:each]
 
 
-def recording_figure(signal: np.ndarray, spec: SignalSpec) -> Figure:
-    """One recording (channels, samples) in `spec.unit`, the first CHANNELS channels."""
-    signal = np.nan_to_num(signal[:CHANNELS])
+def recording_figure(signal: np.ndarray, spec: SignalSpec, title: str = "") -> Figure:
+    """One recording (channels, samples) in `spec.unit`, the first CHANNELS channels; NaN is absent."""
+    signal = signal[:CHANNELS]
     names = (*spec.channels, *(str(k) for k in range(len(spec.channels), len(signal))))[: len(signal)]
     with house_style():
         if spec.unit.lower() == "mv":
-            return paper_figure(signal, names, spec.rate_hz, "mV", seconds=spec.seconds)
-        return _rows(signal, names, spec)
+            return paper_figure(signal, names, spec.rate_hz, "mV", seconds=spec.seconds, title=title)
+        figure = _rows(np.nan_to_num(signal), names, spec)
+        figure.suptitle(title, fontsize=9)
+        return figure
 
 
 def _rows(signal: np.ndarray, names: tuple[str, ...], spec: SignalSpec) -> Figure:

@@ -25,7 +25,7 @@ class Section:
 
     `text` says what was found (it is shown on the terminal too) and `caption` how to read the picture or the table;
     both are escaped unless they are a `markupsafe.Markup`. `values` go to metrics.json. `parts` are sections inside
-    this one.
+    this one. A figure that `is_dense` has too many points for SVG: it becomes pixels.
     """
 
     title: str
@@ -35,6 +35,7 @@ class Section:
     caption: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     parts: list[Section] = field(default_factory=list)
+    is_dense: bool = False
 
     @property
     def key(self) -> str:
