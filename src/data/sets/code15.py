@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from src.data.prepare.raw import RawRecord, RawSet
 from src.data.sets.raw_files import PublicSet, RawFiles, beside, counted, person, whole
+from src.errors import UserError
 
 CODE15 = PublicSet("code15", "CODE-15%", "https://zenodo.org/records/4916206", "CC BY 4.0")
 CLASSES = ("1dAVb", "RBBB", "LBBB", "SB", "ST", "AF")
@@ -31,21 +34,29 @@ def find(root: Path, options: Options) -> RawSet:
     if path is None:
         raise CODE15.lacks(f"{options.table} below {root}")
     table = files.read(path, ["exam_id", "patient_id", "age", "is_male", *(name.lower() for name in CLASSES)])
-    column = "save_file" if "save_file" in table else "trace_file"
-    parts = files.read(path, [column])[column].tolist()
-    flags = {name: table[name.lower()].tolist() for name in CLASSES}
-    records, missing, absent = [], {}, set()
-    for row, (exam, part) in enumerate(zip(table["exam_id"].tolist(), parts)):
-        if (file := beside(path, part)) not in files:
+    own_files = "save_file" in table
+    if not own_files and "trace_file" not in table:
+        raise UserError(f"{root / path} has no column trace_file", "take the table as published")
+    parts = table["save_file" if own_files else "trace_file"].tolist()
+    paths = {part: beside(path, part) for part in dict.fromkeys(parts)}
+    there = {part for part, file in paths.items() if file in files}
+    labels = _labels(table)
+    records, missing = [], {}
+    for exam, part, own, patient, age, male in zip(table["exam_id"].tolist(), parts, labels, *(
+            table[name].tolist() for name in ("patient_id", "age", "is_male"))):
+        if part not in there:
             missing[exam] = f"no such file: {part}"
-            absent.add(part)
             continue
-        sex = "male" if table["is_male"][row].lower() in YES else "female"
-        records.append(RawRecord(
-            exam, file, tuple(name for name in CLASSES if flags[name][row].lower() in YES),
-            subject=whole(table["patient_id"][row]), record=None if column == "save_file" else exam,
-            info=person(table["age"][row], sex)))
+        records.append(RawRecord(exam, paths[part], own, subject=whole(patient), record=None if own_files else exam,
+                                 info=person(age, "male" if male.lower() in YES else "female")))
+    absent = sorted(set(paths) - there)
     none = sum(not record.labels for record in records)
     return CODE15.raw_set(CLASSES, "multilabel", records, missing, (
         *counted(none, "exams have none of the six abnormalities"),
-        *counted(len(absent), f"files of exams are not there: {', '.join(sorted(absent)[:5])}")))
+        *counted(len(absent), f"files of exams are not there: {', '.join(absent[:5])}")))
+
+
+def _labels(table: dict[str, np.ndarray]) -> list[tuple[str, ...]]:
+    """The abnormalities of every exam."""
+    there = np.stack([np.isin(np.char.lower(table[name.lower()]), YES) for name in CLASSES], axis=1)
+    return [tuple(name for name, yes in zip(CLASSES, row) if yes) for row in there.tolist()]
