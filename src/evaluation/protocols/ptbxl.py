@@ -30,8 +30,13 @@ def auroc_of_draws(labels: np.ndarray, scores: np.ndarray, counts: np.ndarray) -
 def draw_counts(labels: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray | None:
     """(n, draws) how often each record is in each draw; every draw has a positive of every class. None where classes
     are so rare that such a draw is not found."""
-    found = [_one_draw(labels, rng) for _ in range(draws)]
-    return None if any(counts is None for counts in found) else np.stack(found, 1)  # type: ignore[arg-type]
+    found: list[np.ndarray] = []
+    while len(found) < draws:
+        counts = _one_draw(labels, rng)
+        if counts is None:
+            return None
+        found.append(counts)
+    return np.stack(found, 1)
 
 
 def _one_draw(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
