@@ -32,12 +32,20 @@ def loader(folder: Path, workers: int, **options) -> SignalLoader:
     return make_loader(dataset, np.arange(len(dataset)), batch_size=BATCH, train=True, num_workers=workers)
 
 
-def one_epoch(batches: SignalLoader, epoch: int) -> float:
-    """Samples per second."""
+def one_epoch(batches: SignalLoader, epoch: int) -> tuple[float, float]:
+    """Samples per second of the clock, and per second of process time (of this process and the workers)."""
     batches.set_position(epoch)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), process_seconds(batches)
     seen = sum(len(batch) for batch in batches)
-    return seen / (time.perf_counter() - began)
+    return seen / (time.perf_counter() - began), seen / max(process_seconds(batches) - used, 1e-3)
+
+
+def process_seconds(batches: SignalLoader) -> float:
+    """Since the start; of the workers in hundredths."""
+    workers = batches._iterator._workers if batches._iterator is not None and batches.num_workers else []
+    ticks = [sum(map(int, Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+             for worker in workers]
+    return time.process_time() + sum(ticks) / 100
 
 
 def main() -> None:
@@ -50,21 +58,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
         write_raw(raw, args.records, 500)
-        prepare(raw, Path(folder) / "npz", "npz", 2, [])
+        prepare(raw, Path(folder) / "npz", "npz", 1, [])
         prepare(raw, Path(folder) / "shards", "shards", 2, [])
         prepare(raw, Path(folder) / "float32", "shards", 2, ["dtype=float32"])
-        print("| workers | npz, samples/s | shards int16 | ratio | shards float32 | ratio |\n"
-              "| --- | --- | --- | --- | --- | --- |")
+        print("| workers | npz, samples/s | shards int16 | ratio | shards float32 | ratio | ratios of process time |\n"
+              "| --- | --- | --- | --- | --- | --- | --- |")
         for workers in args.workers:
             loaders = {name: loader(Path(folder) / name, workers) for name in ("npz", "shards", "float32")}
-            rates: dict[str, list[float]] = {name: [] for name in loaders}
+            rates: dict[str, list[tuple[float, float]]] = {name: [] for name in loaders}
             for epoch in range(args.rounds + 1):
                 for name, batches in loaders.items():
                     rates[name].append(one_epoch(batches, epoch))
-            npz, int16, float32 = (median(rates[name][1:]) for name in ("npz", "shards", "float32"))
-            ratio = [median(b / a for a, b in zip(rates["npz"][1:], rates[name][1:])) for name in ("shards", "float32")]
-            row = (f"{npz:.0f}", f"{int16:.0f}", f"{ratio[0]:.1f}", f"{float32:.0f}", f"{ratio[1]:.1f}")
-            print(f"| {workers} | {' | '.join(row)} |", flush=True)
+            rates = {name: found[1:] for name, found in rates.items()}  # the first starts workers and maps files
+            middle = {name: median(wall for wall, _ in found) for name, found in rates.items()}
+            ratio = {(name, clock): median(new[clock] / old[clock] for old, new in zip(rates["npz"], rates[name]))
+                     for name in ("shards", "float32") for clock in (0, 1)}
+            print(f"| {workers} | {middle['npz']:.0f} | {middle['shards']:.0f} | {ratio['shards', 0]:.1f} | "
+                  f"{middle['float32']:.0f} | {ratio['float32', 0]:.1f} | "
+                  f"{ratio['shards', 1]:.1f}, {ratio['float32', 1]:.1f} |", flush=True)
             for batches in loaders.values():
                 batches.close()
 

@@ -68,7 +68,7 @@ class DatasetView(Dataset):
 
     def samples(self, key: Key) -> list[Sample]:
         """The views of one record, normalised and (in training) augmented."""
-        rng = generator(self.seed, *key) if self.train else None
+        rng: Any = _Later(self.seed, *key) if self.train else None
         views = self.dataset.read(key[1], rng)
         if rng is not None and self.recorded:
             views = [augment_recorded(view, self.recorded, rng) for view in views]
@@ -82,6 +82,18 @@ class DatasetView(Dataset):
 def generator(seed: int, epoch: int, row: int, draw: int) -> np.random.Generator:
     """The only source of randomness of one training sample."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, row, draw])))
+
+
+class _Later:
+    """The `generator` of a key, made when something is first drawn: that costs more than to read a short record."""
+
+    def __init__(self, *key: int):
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        if "_made" not in self.__dict__:
+            self._made = generator(*self._key)
+        return getattr(self._made, name)
 
 
 @dataclass

@@ -27,6 +27,8 @@ class Options:
 
 def find(root: Path, options: Options) -> RawSet:
     """The records of the table whose files are there; a name in it is a path below `root`, with or without suffix."""
+    if not root.is_dir():
+        raise UserError(f"--raw_root {root}: no such folder", "it holds the recordings and their labels.csv")
     path = find_table(root, options.labels)
     if path is None or not path.is_file():
         raise UserError(f"{root}: no table of labels",
