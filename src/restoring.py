@@ -85,6 +85,7 @@ def _merge(saved: argparse.Namespace, args: Any) -> argparse.Namespace:
     if _names_new_data(args):
         recipe = registry.recipe_words(saved.model, args.dataset, "dataset_args")
         merged.dataset, merged.data_path = args.dataset, args.data_path
+        merged.class_weights = False  # they are of the training's labels, which are not here: its loss is the plain one
         merged.dataset_args = config.merge_keyed(recipe, args.dataset_args)
     merged.resume, merged.use_multigpu, merged.sources = None, False, args.sources
     return merged

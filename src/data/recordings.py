@@ -77,7 +77,7 @@ class RecordingsDataset(RecordedDataset):
             try:
                 inside = recording_names(file)
             except UserError as error:
-                self.failures[plain] = _reason(error)
+                self._refuse(plain, error)
                 continue
             yield from [Source(f"{plain}/{each}", file, each) for each in inside] or [Source(plain, file)]
 
@@ -99,7 +99,7 @@ class RecordingsDataset(RecordedDataset):
             try:
                 recording = self._read(source)
             except UserError as error:
-                self._refuse(source, error)
+                self._refuse(source.name, error)
                 continue
             if recording.signal.nbytes <= room:
                 self._kept[len(rates)] = recording.signal
@@ -122,17 +122,17 @@ class RecordingsDataset(RecordedDataset):
         self._arrange(np.array(rates), self._channels, self._unit)
         self.notes += tuple(f"{name}: {warning}" for name, warning in self.warnings.items())
 
-    def _refuse(self, source: Source, error: UserError) -> None:
+    def _refuse(self, name: str, error: UserError) -> None:
         if self.config.on_bad_record == "error":
             raise error
-        self.failures[source.name] = _reason(error)
+        self.failures[name] = _reason(error)
 
     def _read(self, source: Source) -> Recording:
         """The recording in the wanted channels and unit; BadRecord where none of them is there."""
         recording = read_recording(source.path, source.record, self.config.rate_hz, self.config.unit)
         if self.config.preparation:
-            keep_length = replace(from_plain(self.config.preparation), samples=0)
-            recording = prepare_signal(recording, keep_length)
+            recording = prepare_signal(recording, replace(from_plain(self.config.preparation), samples=0))
+            recording.metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
         chosen = in_order(recording, self._channels)
         if not np.isfinite(chosen.signal).any():
             raise BadRecord(source.name, f"has {_listed(recording.channel_names)}, expected any of "
