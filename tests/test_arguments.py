@@ -115,6 +115,8 @@ TESTS = {
     "subj_idxs": "pipelines/test_duin_pipeline.py::test_one_model_for_all_subjects_numbers_those_that_are_picked",
     "protocol": "pipelines/test_loso.py::test_a_protocol_that_was_torn_down_goes_on_where_it_was",
     "shots": "pipelines/test_loso.py::test_a_protocol_that_was_torn_down_goes_on_where_it_was",
+    "aggregate": "test_flags_of_judging.py::test_aggregate_chooses_between_the_mean_and_the_maximum_of_windows",
+    "thresholds": "test_flags_of_judging.py::test_another_rule_may_be_tested_without_training_again",
     "subjs": "test_flags_of_subjects.py::test_subjs_are_the_only_ones_to_train_on",
     "splits": "test_flags_of_subjects.py::test_splits_are_those_of_another_run",
     "seconds": "test_prepare.py::test_seconds_is_how_much_is_drawn",

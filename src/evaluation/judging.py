@@ -12,6 +12,5 @@ from src.evaluation.subgroups_page import subgroup_section
 def judged(evaluation: Evaluation, dataset: BaseDataset) -> list[Section]:
     """Sections for the report; none where the data name no protocol and tell nothing of their records."""
     info = {name: column[evaluation.predictions.rows] for name, column in dataset.info.items()}
-    people = {name: column for name, column in info.items() if not name.endswith(("_label", "_labels"))}
-    found = (judge(dataset.protocol, evaluation, info), subgroup_section(evaluation, people))
+    found = (judge(dataset.protocol, evaluation, info), subgroup_section(evaluation, info))
     return [section for section in found if section is not None]

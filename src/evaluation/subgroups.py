@@ -1,6 +1,6 @@
 """Does the network work alike for all? The headline metric of each group of people, against that of all others.
 
-Groups are those of the columns that a data set tells of its records (sex, device, source, ...; ages in four ranges).
+Groups are those of the columns that a data set tells of its records: sex, device, source, site; ages in four ranges.
 Intervals are percentile bootstraps over subjects, of the group and of its difference from the others in the same draws.
 A macro AUROC is taken over the classes that both sides have enough records of: over unequal classes it would compare
 diseases, not people.
@@ -17,6 +17,7 @@ from src.evaluation.intervals import Interval, draw_weights, percentiles, resamp
 from src.evaluation.metrics import check, one_against_rest, weighted
 from src.evaluation.ranking import areas
 
+COLUMNS = ("age", "sex", "device", "source", "site")  # what people, recorders and places are told apart by
 AGES = ((40, "under 40"), (60, "40 to 59"), (80, "60 to 79"), (np.inf, "80 and over"))
 MOST_GROUPS = 8  # of a column; the rarer ones are "other"
 FEWEST = 20  # records of a group, and of its others, below which it is not judged
@@ -69,8 +70,10 @@ def judge_groups(evaluation: Evaluation, info: dict[str, np.ndarray], seed: int 
     _, owner = resampling_units(evaluation.records.subject, len(evaluation.records))
     drawn = draw_weights(owner, DRAWS, np.random.default_rng(seed))
     found = []
-    for column, values in info.items():
-        named = groups(column, values)
+    for column in COLUMNS:
+        if column not in info:
+            continue
+        named = groups(column, info[column])
         names = list(dict.fromkeys(name for _, name in AGES)) if column == "age" else sorted(set(named.tolist()))
         there = [name for name in names if name and (named == name).any()]
         if len(there) > 1:

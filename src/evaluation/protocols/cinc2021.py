@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from src.data.sets.snomed import SCORED
 from src.errors import UserError
 from src.evaluation.counting import count, count_scores
 from src.evaluation.evaluate import Evaluation
@@ -66,11 +67,8 @@ def scored(year: int) -> Scored:
 @cache
 def abbreviations() -> dict[str, str]:
     """Abbreviation -> SNOMED CT code of the diagnoses that 2021 scores."""
-    heads = []
-    for name in ("weights_abbreviations.csv", FILES[2021]):
-        with (FOLDER / name).open(newline="", encoding="utf8") as file:
-            heads.append([part for cell in next(csv.reader(file)) for part in cell.split("|")])
-    return {short.casefold(): code for short, code in zip(*heads) if short}
+    return {short.casefold(): code for names, codes in SCORED.items()
+            for short, code in zip(names.split("|"), codes.split("|"), strict=True)}
 
 
 def columns_of(names: Sequence[str], table: Scored) -> np.ndarray:

@@ -12,13 +12,15 @@ import numpy as np
 
 from src.errors import UserError
 from src.evaluation.evaluate import Evaluation
-from src.evaluation.predictions import probabilities
+from src.evaluation.predictions import label_thresholds, probabilities
+from src.evaluation.protocols.beta_scores import at_least_one, beta_scores
 from src.evaluation.protocols.confusion import f1_of, places
 from src.evaluation.section import Section, Table
 from src.evaluation.words import number
 
 ORDER = {"Normal": ("NORM", "N", "SNR", "NSR"), "AF": ("AFIB",), "I-AVB": ("IAVB", "1AVB", "I_AVB"), "LBBB": (),
          "RBBB": (), "PAC": (), "PVC": (), "STD": (), "STE": ()}
+ALL_LABELS = "all_labels"  # a column of the data: the names of a record's labels, joined by ;, the first first
 GROUPS = {"Faf": [1], "Fblock": [2, 3, 4], "Fpc": [5, 6], "Fst": [7, 8]}  # places in ORDER
 
 
@@ -42,12 +44,14 @@ def scores(counts: np.ndarray) -> dict[str, float]:
 
 def section(evaluation: Evaluation, info: dict[str, np.ndarray]) -> Section:
     """The score of the challenge; of several labels the likeliest is the one answer."""
+    if evaluation.target.kind not in ("classes", "multilabel"):
+        raise UserError(f"classes or labels are judged here; these are {evaluation.target.kind}")
     place = places(evaluation.target.names, ORDER)
     reference, first = _reference(evaluation, info, place)
     kept = np.array([bool(labels) for labels in reference])
     said = place[probabilities(evaluation.target.kind, evaluation.predictions.scores).argmax(1)]
     counts = confusion_of([labels for labels in reference if labels], said[kept].tolist())
-    found = scores(counts)
+    found = scores(counts) | _several_labels(evaluation)
     rows = [[name, str(int(counts[at].sum())), number(found[f"F1{at + 1}"])] for at, name in enumerate(ORDER)]
     groups = ", ".join(f"{name[1:]} {number(found[name])}" for name in GROUPS)
     left = f" {int((~kept).sum())} records carry none of the nine labels and are left out." if not kept.all() else ""
@@ -59,19 +63,21 @@ def section(evaluation: Evaluation, info: dict[str, np.ndarray]) -> Section:
 
 def _reference(evaluation: Evaluation, info: dict[str, np.ndarray], place: np.ndarray) -> tuple[list[list[int]], str]:
     """The labels of each record as places in ORDER, the first first, and which one that is in words."""
+    if ALL_LABELS in info:  # also where the first label alone was learnt
+        known = list(ORDER)
+        return [[known.index(name) for name in cell.split(";") if name in known]
+                for cell in info[ALL_LABELS].tolist()], "its first label"
     labels = np.asarray(evaluation.predictions.labels)
     if evaluation.target.kind == "classes":
-        own = [int(place[label]) for label in labels]
-        if "all_labels" not in info:
-            return [[label] for label in own], "its label"
-        names = dict(zip(evaluation.target.names, place.tolist()))
-        every = [[names[name] for name in cell.split(";") if name in names] for cell in info["all_labels"].tolist()]
-        return [[first, *more] for first, more in zip(own, every)], "its first label"
+        return [[int(place[label])] for label in labels], "its label"
+    return [sorted(place[np.flatnonzero(row)].tolist()) for row in labels], \
+        "the first of its labels in the order of this table"
+
+
+def _several_labels(evaluation: Evaluation) -> dict[str, float]:
+    """F-beta and G-beta (beta 2) of all labels, as the PTB-XL benchmark judges this set (Strodthoff et al. 2021)."""
     if evaluation.target.kind != "multilabel":
-        raise UserError(f"classes or labels are judged here; these are {evaluation.target.kind}")
-    found = [place[np.flatnonzero(row)].tolist() for row in labels]
-    if "first_label" not in info:
-        return [sorted(row) for row in found], "the first of its labels in the order of this table"
-    names = dict(zip(evaluation.target.names, place.tolist()))
-    first = [names.get(name, -1) for name in info["first_label"].tolist()]
-    return [sorted(row, key=lambda at: (at != one, at)) for row, one in zip(found, first)], "its first label"
+        return {}
+    chances = probabilities("multilabel", evaluation.predictions.scores)
+    said = at_least_one(chances, label_thresholds(evaluation.fitted.thresholds, evaluation.target.outputs))
+    return dict(zip(("F_beta2", "G_beta2"), beta_scores(np.asarray(evaluation.predictions.labels), said)))

@@ -76,7 +76,7 @@ def test_mit_bih_speaks_of_common_classes_alone():
 def test_cpsc_counts_any_label_as_right_and_a_wrong_answer_against_the_first():
     names, labels = ("AF", "PVC", "RBBB"), [[1, 1, 0], [1, 0, 1], [0, 0, 0]]
     scores = [[0, 3, 0], [0, 3, 0], [3, 0, 0]]  # answers PVC, PVC, AF; the third record has none of the labels
-    info = {"first_label": np.array(["PVC", "RBBB", ""])}
+    info = {"all_labels": np.array(["PVC;AF", "RBBB;AF", ""])}
     counts = np.array(judge("cpsc2018", judged("multilabel", names, labels, scores), info).values["confusion"])
     assert counts[6, 6] == 1  # PVC is a label of the first record
     assert counts[4, 6] == 1  # RBBB is the first label of the second, not AF
@@ -85,8 +85,11 @@ def test_cpsc_counts_any_label_as_right_and_a_wrong_answer_against_the_first():
     assert np.array(without.values["confusion"])[1, 6] == 1
     assert "in the order of this table" in without.caption
     assert "1 records carry none" in without.caption
-    one = judge("cpsc2018", of_answers(names, np.array([0, 1]), np.array([0, 2])), {})
-    assert np.array(one.values["confusion"])[[1, 6], [1, 4]].tolist() == [1, 1]
+    assert 0 < without.values["G_beta2"] < without.values["F_beta2"] < 1
+    first_alone = of_answers(names, np.array([0, 1]), np.array([0, 2]))
+    assert np.array(judge("cpsc2018", first_alone, {}).values["confusion"])[[1, 6], [1, 4]].tolist() == [1, 1]
+    every = {"all_labels": np.array(["AF", "PVC;RBBB"])}
+    assert np.array(judge("cpsc2018", first_alone, every).values["confusion"])[[1, 4], [1, 4]].tolist() == [1, 1]
 
 
 def test_tensor_pipeline_keeps_the_row_of_a_class_that_does_not_occur():
