@@ -13,7 +13,7 @@ from src.data.open import open_dataset
 from src.data.run_data import SPLITS, RunData, prepare
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
-from src.interop.weights import read_state_dict
+from src.interop.weights import read_content, read_state_dict
 from src.models.duin.new_subject import count_subjects
 from src.options import key_values
 from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state
@@ -145,16 +145,30 @@ def build_model(args: Any, spec: SignalSpec, target: TargetSpec, subjects: int =
         raise UserError(f"--model {args.model}: learns {' or '.join(row.kinds)}; the labels of these data are "
                         f"{target.kind}", f"models that fit: {', '.join(models_for(target)) or 'none'}")
     model_class = registry.load(row.model)
+    notes: tuple[str, ...] = ()
     if stored is not None:
         settings = options.from_dict(model_class.Config, stored, "hyperparameter")
     else:
         values = hyperparameters(args, row, model_class, subjects)
-        values = _follow(values, companions or {}, spec, subjects)
+        sizes, notes = stored_sizes(args, model_class)
+        values = _follow(values | sizes | typed_arguments(args), companions or {}, spec, subjects)
         settings = options.build(model_class.Config, values, "hyperparameter")
     random_state.seed_all(random_state.derive(args.seed, "model"))
     model = model_class.from_spec(settings, spec, target)
     model.config = settings if not hasattr(model, "config") else model.config
+    if notes:
+        model.notes = (*getattr(model, "notes", ()), *notes)
     return model
+
+
+def stored_sizes(args: Any, model_class: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The architecture that the weights of --init_from ask for, where the model can tell it from their file, and notes
+    for people. It counts more than --preset and less than --model_args."""
+    if not args.init_from or not hasattr(model_class, "sizes_of"):
+        return {}, ()
+    path = Path(args.init_from)
+    sizes, notes = model_class.sizes_of(read_content(checkpoint.find_weights(path) if path.is_dir() else path))
+    return sizes, () if "encoder.n_heads" in typed_arguments(args) else notes
 
 
 def _follow(values: dict[str, Any], companions: dict[str, Any], spec: SignalSpec, subjects: int) -> dict[str, Any]:
@@ -204,7 +218,13 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
         values |= dropouts
     if args.replica:
         values["replica"] = True
-    return values | key_values([word for word in args.model_args if word not in recipe])
+    return values | typed_arguments(args)
+
+
+def typed_arguments(args: Any) -> dict[str, str]:
+    """--model_args beyond the recipe's."""
+    recipe = registry.recipe_words(args.model, args.dataset, "model_args")
+    return key_values([word for word in args.model_args if word not in recipe])
 
 
 def build_trainer(args: Any, model, data: RunData, companions: dict[str, Any] | None = None):

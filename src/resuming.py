@@ -18,10 +18,12 @@ MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", 
 def init_from(model, where: str) -> list[str]:
     """Start from weights of a run or file; returns what loaded and what did not. UserError where nothing fits.
 
-    A model that knows the files of its original (`load_original`) reads them its own way; else names and shapes decide.
+    A model that knows the files of its original (`load_original`) reads them its own way; else names and shapes decide,
+    the names of an original being first turned into the model's (`own_names`).
     """
     path = Path(where)
     state = read_state_dict(checkpoint.find_weights(path) if path.is_dir() else path)
+    state = model.own_names(state) if hasattr(model, "own_names") else state
     own = model.state_dict()
     if set(own) != set(state) and hasattr(model, "load_original"):
         model.init_weights()

@@ -119,6 +119,7 @@ TESTS = {
     "thresholds": "test_flags_of_judging.py::test_another_rule_may_be_tested_without_training_again",
     "subjs": "test_flags_of_subjects.py::test_subjs_are_the_only_ones_to_train_on",
     "splits": "test_flags_of_subjects.py::test_splits_are_those_of_another_run",
+    "freeze_finetune_updates": "trainer/test_ecg_trainer.py::test_the_backbone_waits_for_so_many_updates",
     "seconds": "test_prepare.py::test_seconds_is_how_much_is_drawn",
 }
 

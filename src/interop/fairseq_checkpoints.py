@@ -105,6 +105,13 @@ def described(content: Mapping[str, Any], where: str, n_heads: int | None = None
     return FairseqFile(model, config, state, channels, outputs, task if isinstance(task, dict) else {}, notes)
 
 
+def measured(state: Mapping[str, Tensor], where: str = "the weights") -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The sizes of tensors that come without a `cfg`, and notes on what they do not tell."""
+    found = _measured(_backbone_tensors(state, where), {}, where)
+    heads, notes = _heads(found, {}, None)
+    return found | {"encoder.n_heads": heads}, notes
+
+
 # ------------------------------------------------------------------------------------------------ what cfg says
 def backbone_config(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes that cfg.model states, by our names; keys that are not there keep our defaults."""

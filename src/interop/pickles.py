@@ -51,6 +51,7 @@ def _imports(data: bytes) -> list[str]:
 
 def refusal(path: Path) -> str:
     """A sentence for people: what the file asks for."""
-    names = sorted(refused_names(path), key=lambda name: name in PASSED_OVER)
+    found = refused_names(path)
+    names = [name for name in found if name not in PASSED_OVER] or found
     asked = f": it asks for {', '.join(names[:3])}" if names else ""
     return f"{path}: holds objects beyond tensors and plain values and was refused{asked}"

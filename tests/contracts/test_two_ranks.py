@@ -16,7 +16,9 @@ from tests.ranks import RANKS, on_two_ranks
 
 pytestmark = pytest.mark.distributed
 MODELS = list(registry.MODELS)
-IN_BATCH = ("duin_align",)  # the loss compares the records of a batch with each other, and two ranks have other batches
+# their losses compare the records of a batch with each other, and two ranks have other batches
+IN_BATCH = ("duin_align", "wav2vec2", "wav2vec2_cmsc", "cmsc", "clocs", "simclr", "3kg")
+ECG = ("simulated_ecg", "simulated_identity")
 RECORDS = 11  # of two ranks one has six and the other five, in batches of three
 SMALL = ["--preset", "tiny", "--limit", str(RECORDS), "--batch_size", "4", "--val_batch_size", "3", "--max_steps", "1",
          "--device", "cpu", "--num_workers", "0", "--no_use_tensorboard", "--seed", "3"]
@@ -40,7 +42,7 @@ def evaluated(name: str, codes: Path) -> dict[str, Any]:
 
 
 def words(name: str) -> list[str]:
-    few = ["--dataset_args", "patients=40"] if registry.model_row(name).dataset == "simulated_ecg" else []
+    few = ["--dataset_args", "patients=40"] if registry.model_row(name).dataset in ECG else []
     return ["--model", name, *SMALL, *few]
 
 

@@ -17,13 +17,14 @@ from src.data.signal import SignalSpec
 from src.errors import UserError
 from src.models.base_models import BaseModel
 from src.models.ecg_transformer.config import BackboneConfig
-from src.models.ecg_transformer.weights import own_names
+from src.models.ecg_transformer.weights import own_names, stored_sizes
 from src.models.layers.conv_features import ConvFeatures
 from src.models.layers.dropout import Dropout
 from src.models.layers.encoder import Encoded, Encoder
 from src.models.layers.gradients import scale_gradient
 from src.models.layers.pooling import nonzero_mean
 from src.models.layers.positional_conv import PositionalConvolution
+from src.options import leaves
 
 
 class Frames(NamedTuple):
@@ -139,6 +140,12 @@ class EcgBackbone(BaseModel):
             return last if self.config.encoder.norm_first else 0
         of_backbone = ("feature_extractor", "layer_norm", "post_extract_proj", "conv_pos", "mask_emb")
         return 0 if group in of_backbone else last + 1
+
+    @classmethod
+    def sizes_of(cls, content: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The options that weights in a file ask for, and notes on what was assumed; see `weights.stored_sizes`."""
+        known, (sizes, notes) = leaves(cls.Config), stored_sizes(content)
+        return {name: value for name, value in sizes.items() if name in known}, notes
 
     def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """A state dict of fairseq-signals under our names; ours as it is. Codes and projections of pretraining go

@@ -46,6 +46,10 @@ class Cmsc(EcgBackbone):
         """Embeddings (B, D), whose they are (B,), which of two segments (B,) -> Contrast."""
         return cmsc(embeddings, owner, segment, self.config.temperature)
 
+    def pairs(self, owner: Tensor) -> Tensor:
+        """How many pairs a batch has whose views, two of each record in turn, belong to these: (B,) -> scalar."""
+        return (owner[::2, None] == owner[1::2]).sum()
+
     def backbone(self) -> list[Any]:
         return list(self.children())
 
@@ -55,6 +59,9 @@ class SimClr(Cmsc):
 
     def contrast(self, embeddings: Tensor, owner: Tensor, segment: Tensor) -> Contrast:
         return by_owner(embeddings, owner, self.config.temperature)
+
+    def pairs(self, owner: Tensor) -> Tensor:
+        return (owner[:, None] == owner).sum() - len(owner)
 
 
 class ThreeKg(SimClr):

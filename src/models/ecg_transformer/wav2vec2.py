@@ -209,7 +209,8 @@ class Wav2vec2(EcgBackbone):
 
     def _draw_negatives(self, shape: tuple[int, ...], places: Tensor | None, generator: torch.Generator) -> Tensor:
         config = self.config.contrast
-        drawn = draw_negatives(shape[0], shape[1], config.n_negatives, config.n_cross_negatives, generator, self.config.replica)
+        drawn = draw_negatives(shape[0], shape[1], config.n_negatives, config.n_cross_negatives, generator,
+                               self.config.replica)
         if places is None:
             return drawn
         return drawn.gather(1, places[..., None].expand(-1, -1, drawn.shape[2]))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 class _Transpose(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return x.mT.contiguous()
+        return x.mT
 
 
 class ConvFeatures(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -12,13 +11,21 @@ from src.models.ecg_transformer.contrastive import Wav2vec2Cmsc
 from src.models.ecg_transformer.wav2vec2 import Draws, Pretrained, Wav2vec2
 from src.models.layers.pooling import nonzero_mean
 from tests.golden.adapters.common import tensors
-from tests.golden.adapters.ecg_transformer import kept, model_config, ours, same_stored_gradients
+from tests.golden.adapters.ecg_transformer import (
+    from_checkpoint,
+    kept,
+    model_config,
+    ours,
+    padded,
+    same_stored_gradients,
+)
 from tests.golden.folder import Case
 
 
 def pretrain(case: Case) -> None:
     if case.entry["file"].startswith("checkpoint_"):
-        pytest.skip("compared in tests/interop/test_fairseq_checkpoints.py, with the checkpoint beside it")
+        checkpoint(case)
+        return
     hyper, arrays = case.hyper, tensors(case)
     model = build_model(case)
     model.load_state_dict(ours(arrays, "state"))
@@ -33,6 +40,22 @@ def pretrain(case: Case) -> None:
     case.same("loss", total, arrays["loss/loss"])
     total.backward()
     same_stored_gradients(case, model, ours(arrays, "grad"))
+
+
+def checkpoint(case: Case) -> None:
+    """Nothing hidden, evaluation mode; of padded records what is no padding."""
+    arrays = tensors(case)
+    for name in case.hyper["files"]:
+        model, source = from_checkpoint(case.folder / name), arrays["input/source"]
+        with torch.no_grad():
+            case.same("x", model.encode(source).tokens, arrays["output/x"])
+            features = model.layer_norm(model.extract(source).mT)
+            case.same("conv_features", features, arrays["output/conv_features"])
+            case.same("code_index", model.quantizer(features).codes, arrays["output/code_index"])
+            tokens, keep = model.encode(*padded(arrays))
+            case.same("frame_padding_mask", ~keep, arrays["output/frame_padding_mask"])
+            case.same("x_padded", tokens[keep], arrays["output/x_padded"][keep])
+            case.same("pooled_padded", model(*padded(arrays)), arrays["output/pooled_padded"])
 
 
 def build_model(case: Case) -> Any:
