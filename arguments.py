@@ -50,9 +50,9 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("init_from", None, str, "start from these weights: a run folder or a file"),
         _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone; the rest is as in "
               "evaluation", choices=("none", "backbone", "all_but_subject")),
-        _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",
         _flag("freeze_finetune_updates", 0, int, "the head alone learns for so many updates, the rest after them",
               least=0, of_models=True),
+        _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",
               of_models=True),
         _flag("word_vectors", None, str, "align trials to the words' embeddings: a FILE (.npz of words and vectors, "
               "or CSV word,v1,v2,...), or learnt ones (one_hot), or to other subjects' trials (none)", of_models=True),

@@ -76,7 +76,6 @@ _SIMULATED_CODES = ["quantizer.codex_size=128", "quantizer.warmup_steps=80", "re
 _SIMULATED_MAE = {"epochs": 30, "warmup_epochs": 3, "batch_size": 32, "lr": 5e-4, "schedule_unit": "update"}
 _SIMULATED_WORDS = {"epochs": 48, "warmup_epochs": 4.8, "lr": 5e-4, "schedule_unit": "update"}
 
-MODELS: dict[str, ModelRow] = {
 _ECG_TINY = {"features.n_filters": (32, 32, 32, 32), "positions.kernel_size": 16, "positions.n_groups": 4,
              "encoder.n_blocks": 2, "encoder.n_heads": 4, "encoder.d_model": 64, "encoder.d_ff": 128}
 _ECG_SMALL = {"features.n_filters": (128, 128, 128, 128), "positions.kernel_size": 64, "encoder.n_blocks": 4,
@@ -91,6 +90,7 @@ _SIMULATED_ECG_PRETRAINING = {"epochs": 20, "lr": 5e-4, "scheduler": "onecycle"}
 _ECG_CONTRASTIVE = {**_ECG_PRETRAINING, "model_args": ["features.grad_scale=0.1"]}
 _TWO_CHANGES = ["channel_dropout=0.5", "noise=0.1", "scale=0.2"]
 
+MODELS: dict[str, ModelRow] = {
     "cnn": ModelRow(
         model="src.models.model:Model",
         about="the tutorial model: a small 1-D CNN that a student understands; edit it",
@@ -224,11 +224,6 @@ _TWO_CHANGES = ["channel_dropout=0.5", "noise=0.1", "scale=0.2"]
                 "normalize": "scale"},
         presets={"tiny": {"width": 4}, "small": {"width": 8}, "base": {"width": 32}},
     ),
-}
-
-DATASETS: dict[str, DatasetRow] = {
-    "simulated_seeg": DatasetRow(
-        dataset="src.data.simulated.seeg:SimulatedSEEG",
     "ecg_transformer": ModelRow(
         model="src.models.ecg_transformer.classifier:EcgTransformer",
         trainer="src.trainer.ecg_trainer:EcgClassifierTrainer",
@@ -302,6 +297,12 @@ DATASETS: dict[str, DatasetRow] = {
         recipes={"simulated_ecg": {**_SIMULATED_ECG_PRETRAINING, "dataset_args": ["views=same"]}},
         presets={"tiny": _ECG_TINY, "small": _ECG_SMALL, "base": {}},
     ),
+}
+MODELS["clocs"] = MODELS["cmsc"]  # the name of its paper
+
+DATASETS: dict[str, DatasetRow] = {
+    "simulated_seeg": DatasetRow(
+        dataset="src.data.simulated.seeg:SimulatedSEEG",
         about="word reading, 10 channels at 1000 Hz, made on the fly: no download",
         recipe={"normalize": "channel"},
     ),
@@ -310,17 +311,17 @@ DATASETS: dict[str, DatasetRow] = {
         about="12-lead ECG of patients with eight findings, made on the fly: no download",
         recipe={"normalize": "scale"},
     ),
+    "simulated_identity": DatasetRow(
+        dataset="src.data.simulated.identity:SimulatedIdentity",
+        about="whose ECG it is: people met before, in a later recording; made on the fly",
+        recipe={"normalize": "scale"},
+    ),
     "prepared": DatasetRow(
         dataset="src.data.prepared:PreparedDataset",
         about="a folder that prepare.py made of a public set or of your own recordings",
         needs_path=True,
     ),
     "arrays": DatasetRow(
-    "simulated_identity": DatasetRow(
-        dataset="src.data.simulated.identity:SimulatedIdentity",
-        about="whose ECG it is: people met before, in a later recording; made on the fly",
-        recipe={"normalize": "scale"},
-    ),
         dataset="src.data.arrays:ArraysDataset",
         about="npz, npy or MAT files with signal, label and (optional) subject",
         needs_path=True,
