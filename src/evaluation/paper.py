@@ -68,7 +68,8 @@ def paper_figure(signal: np.ndarray, names: Sequence[str], rate_hz: float, unit:
             _draw(axes, trace, height - TOP - (trace.row + 0.5) * spacing, spacing, rate_hz)
         words = [f"{MM_PER_S:g} mm/s", gain, f"{shown_s:.4g} s" + f" from {begin:.4g} s" * (begin > 0)]
         words += [f"the first {MOST_ROWS} of {len(names)} channels"] if len(traces) < len(names) else []
-        axes.text(LEFT, BOTTOM / 2, "   ".join(words), fontsize=8, color=INK, va="center")
+        axes.text(LEFT, BOTTOM / 2, "   ".join(words), fontsize=8, color=INK, va="center",
+                  bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
         axes.text(LEFT, height - TOP / 2, title, fontsize=9, color=INK, va="center", fontweight="bold")
     return figure
 

@@ -74,7 +74,8 @@ def _samples(path: Path, value: Element, code: str) -> tuple[np.ndarray, str]:
         raise BadRecord(path.name, f"{code}: {error}") from error
     unit = unit_name(_attribute(scale, "unit"))
     offset *= unit_factor(_attribute(origin, "unit") or unit, unit) or 1.0
-    return (offset + step * digits).astype(np.float32), unit
+    with np.errstate(over="ignore"):  # a damaged digit may be larger than float32
+        return (offset + step * digits).astype(np.float32), unit
 
 
 def _stacked(path: Path, leads: dict[str, tuple[np.ndarray, str]]) -> tuple[np.ndarray, str]:

@@ -47,7 +47,9 @@ def read(path: Path, record: str | None = None, rate_hz: float = 0.0, unit: str 
     meta: dict[str, Any] = {"records": len(ids)} if len(ids) > 1 else {}
     if code15:
         meta["documented"] = CODE_15
-        values, found, rate_hz = _unpadded(values.T, path, ids[row]) * np.float32(0.1), "mV", rate_hz or 400.0
+        with np.errstate(all="ignore"):  # damaged numbers may be anything
+            values = _unpadded(values.T, path, ids[row]) * np.float32(0.1)
+        found, rate_hz = "mV", rate_hz or 400.0
     elif values.shape[0] > values.shape[1]:  # time first
         values = values.T
     channels = channels if len(channels) == len(values) else tuple(f"ch{k}" for k in range(1, len(values) + 1))

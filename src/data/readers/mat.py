@@ -1,50 +1,43 @@
-"""MAT files: versions 4 to 7 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
+"""MAT files: versions 5 to 7 by `mat5`, 4 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
 
 The fields of a struct are variables of their own: ECG.data.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import struct
-import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from src.data.readers import mat5
 from src.data.readers.memory import check_memory
 from src.errors import UserError
 
-COMPRESSED = 15  # type of an element of a MAT file of version 5
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
 def mat_names(path: Path) -> list[str]:
     """The variables of a MAT file that hold numbers or strings; those in a struct as STRUCT.FIELD."""
-    return list(_names_73(path) if _is_73(path) else _names_5(path))
+    if _is_73(path):
+        return _names_73(path)
+    return list(_checked(path, _names_5 if _is_5(path) else _names_4))
 
 
 def read_mat(path: Path, name: str) -> np.ndarray:
     """One variable in MATLAB's own shape; cell and char arrays as an array of str (n,)."""
-    return _read_73(path, name) if _is_73(path) else _read_5(path, name)
+    if _is_73(path):
+        return _read_73(path, name)
+    return _checked(path, _read_5 if _is_5(path) else _read_4, name)
 
 
-def check_unpacked(path: Path) -> None:
-    """UserError where a compressed variable of a MAT file of version 5 would unpack to more than memory can take."""
-    with path.open("rb") as stream:
-        order = "<" if stream.read(128)[126:] == b"IM" else ">"
-        while len(tag := stream.read(8)) == 8:
-            kind, length = struct.unpack(f"{order}2I", tag)
-            if kind == 0:
-                return
-            following = stream.tell() + length
-            if kind == COMPRESSED:
-                with contextlib.suppress(zlib.error, struct.error):  # scipy says what is wrong with it
-                    inner = zlib.decompressobj().decompress(stream.read(min(length, 1 << 10)), 8)
-                    check_memory(struct.unpack(f"{order}2I", inner)[1], path)
-            stream.seek(following)
+def check_mat(path: Path) -> None:
+    """Before another reader sees it: UserError where a MAT file of version 5 is damaged or unpacks to too much."""
+    if _is_5(path):
+        _checked(path, mat5.check)
 
 
 def _is_73(path: Path) -> bool:
@@ -56,52 +49,56 @@ def _is_73(path: Path) -> bool:
     return head[:8] == HDF5 or head[512:520] == HDF5
 
 
-def _names_5(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    from scipy.io import whosmat
+def _is_5(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(128)[126:] in (b"IM", b"MI")
 
+
+def _checked(path: Path, read: Callable[..., Any], *arguments: Any) -> Any:
+    """What `read` gives; what a damaged file leads it to is said."""
     try:
-        listed = whosmat(str(path), appendmat=False)
-    except Exception as error:  # scipy raises whatever a damaged file leads it to
+        return read(path, *arguments)
+    except UserError:
+        raise
+    except Exception as error:  # scipy and zlib raise whatever a damaged file leads them to
         raise _damaged(path, error) from error
-    plain = {name: (shape, kind) for name, shape, kind in listed if kind in NUMBERS | {"cell", "char"}}
-    structs = [name for name, shape, kind in listed if kind == "struct" and math.prod(shape) == 1]
-    return plain | {f"{name}.{field}": (value.shape, "field") for name in structs
-                    for field, value in _fields_5(path, name).items()}
 
 
-def _fields_5(path: Path, name: str) -> dict[str, np.ndarray]:
-    """The numbers, strings and cells in a struct."""
-    check_unpacked(path)
-    struct = _load_5(path, name)
-    fields = {field: struct[field].item() for field in struct.dtype.names or ()}
-    return {field: value for field, value in fields.items()
-            if isinstance(value, np.ndarray) and value.dtype.kind in "biufUO" and value.dtype.names is None}
-
-
-def _load_5(path: Path, name: str) -> np.ndarray:
-    from scipy.io import loadmat
-
-    try:
-        return loadmat(str(path), variable_names=[name], appendmat=False)[name]
-    except Exception as error:
-        raise _damaged(path, error) from error
+def _names_5(path: Path) -> dict[str, mat5.Array]:
+    found = {array.name: array for array in mat5.arrays(path)}
+    structs = {name: mat5.fields(array) for name, array in found.items()
+               if array.kind == mat5.STRUCT and math.prod(array.shape) == 1}
+    inside = {f"{name}.{field}": array for name, fields in structs.items() for field, array in fields.items()}
+    return {name: array for name, array in (found | inside).items() if array.holds_values}
 
 
 def _read_5(path: Path, name: str) -> np.ndarray:
-    struct, _, field = name.partition(".")
-    if field:
-        value = _fields_5(path, struct)[field]
-    else:
-        check_memory(math.prod(_names_5(path)[name][0]) * 8, f"{path}:{name}")
-        value = _load_5(path, name)
-    if value.dtype == object:
-        return np.array([_text(cell) for cell in value.ravel(order="F")], dtype=str)
+    value = mat5.value(_names_5(path)[name])
+    return np.array([_text(cell) for cell in value], dtype=str) if isinstance(value, list) else value
+
+
+def _names_4(path: Path) -> list[str]:
+    """By scipy, whose reader of this version is written in Python."""
+    from scipy.io import whosmat
+
+    with path.open("rb") as stream:
+        if 0 not in stream.read(4):  # how scipy tells version 4, too
+            raise ValueError("no MAT file of a known version")
+    return [name for name, _, kind in whosmat(str(path), appendmat=False) if kind in NUMBERS | {"char"}]
+
+
+def _read_4(path: Path, name: str) -> np.ndarray:
+    from scipy.io import loadmat, whosmat
+
+    sizes = {found: math.prod(shape) for found, shape, _ in whosmat(str(path), appendmat=False)}
+    check_memory(sizes[name] * 8, f"{path}:{name}")
+    value = loadmat(str(path), variable_names=[name], appendmat=False)[name]
     return np.char.rstrip(value) if value.dtype.kind == "U" else value
 
 
 def _text(cell) -> str:
-    flat = np.asarray(cell).ravel()
-    if flat.size == 0:
+    flat = np.asarray(cell, dtype=object if isinstance(cell, list) else None).ravel()
+    if cell is None or flat.size == 0:
         return ""
     if flat.dtype.kind == "U":
         return "".join(flat.tolist()).rstrip()

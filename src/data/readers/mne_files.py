@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from src.data.readers.edf_header import check_edf
-from src.data.readers.mat import check_unpacked
+from src.data.readers.mat import check_mat
 from src.errors import BadRecord, UserError
 
 READERS = {".edf": "read_raw_edf", ".bdf": "read_raw_bdf", ".gdf": "read_raw_gdf", ".vhdr": "read_raw_brainvision",
@@ -100,7 +100,7 @@ def _open(path: Path, changed: int) -> Any:
     elif kind == ".vhdr":
         _check_brainvision(path, name)
     elif kind == ".set":
-        check_unpacked(path)
+        check_mat(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of them is checked here
