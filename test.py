@@ -43,7 +43,7 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     if not dataset.labelled:
         predictions = predictions.without_labels()
     target = TargetSpec.from_dict(run.checkpoint["target_spec"])
-    evaluation = evaluate(predictions, target, dataset.records, stored(run.checkpoint, run.args.thresholds))
+    evaluation = evaluate(predictions, target, dataset.records, run.fitted())
     sections = [*judged(evaluation, dataset), *run.trainer.report_sections(loader),
                 *explaining.sections(run, args, evaluation)]
     story = run_story.tell(run, args, sections, run_story.typed(argv))

@@ -23,6 +23,7 @@ from src.data.recognise import recognise_unseen
 from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
+from src.evaluation.fitted import Fitted, fit, stored
 from src.trainer import checkpoint, run_state
 
 
@@ -37,6 +38,16 @@ class Restored:
     trainer: Any
     folder: Path | None
     weights: Path
+    has_own_data: bool
+
+    def fitted(self) -> Fitted:
+        """The thresholds and the temperature that validation chose; chosen anew where the test sees the run's own data
+        through other windows than training did, or aggregates them otherwise."""
+        state, trained = self.checkpoint, self.checkpoint["args"]
+        is_changed = self.args.aggregate != trained["aggregate"] or self.args.dataset_args != trained["dataset_args"]
+        if self.has_own_data and "fitted_records" in state and is_changed:
+            state = fit(TargetSpec.from_dict(state["target_spec"]), self.trainer.predict(self.loader("valid")))
+        return stored(state, self.args.thresholds)
 
     def loader(self, subset: str):
         """As validation and test ran in training, so that scores are the same to the last bit."""
@@ -64,7 +75,7 @@ def restore(args: Any) -> Restored:
     row = registry.model_row(merged.model)
     trainer = registry.load(row.trainer)(model, merged, data=data, **stored_companions(row, state))
     run_state.use_for_inference(trainer, state)
-    return Restored(merged, state, data, model, trainer, folder, path)
+    return Restored(merged, state, data, model, trainer, folder, path, not _names_new_data(args))
 
 
 def _names_new_data(args: Any) -> bool:

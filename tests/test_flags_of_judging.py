@@ -112,8 +112,9 @@ def test_aggregate_chooses_between_the_mean_and_the_maximum_of_windows(findings,
 def test_windows_may_be_asked_for_in_the_test_alone(findings, tmp_path):
     assert doors.door(findings, tmp_path, "--dataset_args", "window_s=0.32") == 0
     found = page_of(tmp_path / "run", tmp_path / "windows", "--dataset_args", "stride_s=0.16", "--subset", "valid")
-    assert found["records"] == 16
+    assert found["records"] == found["fitted_on_validation_records"] == 16
     assert found["loss"] != best_loss(tmp_path / "run")
+    assert found["temperature"] != checkpoint.read(tmp_path / "run/best_model.pth")["temperature"]  # of the centre
 
 
 def test_aggregate_is_refused_where_records_have_one_window(findings, run, tmp_path, capsys):

@@ -10,6 +10,7 @@ import train
 from src.data.dataset import BaseDataset, Records
 from src.data.signal import Sample, SignalSpec, TargetSpec
 from src.evaluation import run_story
+from src.evaluation.fitted import Fitted
 from src.evaluation.predictions import Predictions
 from src.evaluation.report import Section
 
@@ -55,7 +56,7 @@ def fake_run(folder):
              "args": {"seed": 7, "lr": 0.1}, "epoch": 3, "versions": {"torch": "2"}, "command": "train.py --lr 0.1"}
     return SimpleNamespace(checkpoint=saved, data=SimpleNamespace(dataset=dataset, rows=rows), trainer=trainer,
                            folder=folder, weights=folder / "best_model.pth", loader=rows.__getitem__,
-                           args=SimpleNamespace(thresholds="half"))
+                           fitted=Fitted)
 
 
 def flags(**given):
