@@ -174,8 +174,9 @@ GROUPS: dict[str, list[Flag]] = {
               least=0),
         _flag("keep_checkpoint_max", 3, int, "how many checkpoint-<epoch>.pth are kept", least=1,
               needs=("save_freq", ())),
-        _flag("layout", None, str, "also write the weights as Du-IN's pretrains/duin/<subject>/<stage>/model/"
-              "checkpoint-<epoch>.pth", choices=("duin",), of_models=True),
+        _flag("layout", None, str, "also write another system's tree: Du-IN's pretrains/duin/<subject>/<stage>/model/"
+              "checkpoint-<epoch>.pth, or the ECG tensor pipeline's artifacts/, figures/ and logs/",
+              choices=("duin", "tensor_pipeline"), of_models=True),
         _flag("resume", None, str, "go on with a run: its folder or file, or auto", many="?", const="auto"),
         _flag("config", None, str, "read flags from this JSON or TOML file", commands=BOTH),
     ],
@@ -204,11 +205,13 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("explain", 0, int, "draw what this many right and wrong answers about every class rest on, and the most "
               "confident errors", least=0, commands=(TEST,)),
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
+        _flag("layout", None, str, "also write test_metrics.json and figures/ as the ECG tensor pipeline does",
+              choices=("tensor_pipeline",), commands=(TEST,)),
     ],
     "preparing": [
         _flag("raw_root", None, str, "folder of the raw recordings of a set", commands=(PREPARE,)),
-        _flag("output", "data", str, "new folder to write (of a set: data/SET), or of pictures and table (inspect)",
-              commands=(PREPARE,)),
+        _flag("output", "data", str, "new folder to write (of a set: data/SET, or as its --layout has it), or of "
+              "pictures and table (inspect)", commands=(PREPARE,)),
         _flag("prepare_args", [], str, "what happens to each recording, key=value: leads=standard12 unit=mV "
               "resample_hz=500 resampling=fourier bandpass=0.5,40 notch=50 gaps=interpolate flat=zero scale=zscore "
               "samples=5000 dtype=float32", many="+", keyed=True, commands=(PREPARE,)),
@@ -217,8 +220,11 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("shard", None, str, "do part i of n, for batch systems: 1/4 to 4/4 into one folder", commands=(PREPARE,)),
         _flag("engine", "local", str, "processes of this machine, or a Ray cluster (extra: ray)",
               choices=("local", "ray"), commands=(PREPARE,)),
-        _flag("layout", "npz", str, "file layout of simulated recordings", choices=("npz", "wfdb", "mat", "duin"),
+        _flag("layout", "npz", str, "file layout of simulated recordings; of a set: tensor_pipeline, for artifacts/"
+              "processed as the ECG tensor pipeline has it", choices=("npz", "wfdb", "mat", "duin", "tensor_pipeline"),
               commands=(PREPARE,)),
+        _flag("label_mapping", None, str, "table of dataset,record_id,mapped_label (unified; default: logs/unified_"
+              "label_mapping.csv)", commands=(PREPARE,)),
         _flag("seconds", 10.0, float, "how much of a recording is drawn", above=0, commands=(PREPARE,)),
     ],
 }
@@ -246,8 +252,9 @@ MODEL_OF = {"pipeline": "duin_cls", "protocol": "duin_cls"}
 # Names that users of other systems type -> the flag that they are.
 ALIASES = {"pt_ckpt": "init_from"}
 
-# Flags that set others, unless those are given in the same place (or a stronger one) too.
+# Flags, or flag=value, that set others, unless those are given in the same place (or a stronger one) too.
 IMPLIED: dict[str, dict[str, Any]] = {
+    "layout=tensor_pipeline": {"monitor": "f1_macro"},
     "debug": {"limit": 64, "epochs": 2, "max_steps": None, "print_freq": 1},
     "fast_dev_run": {"limit": 12, "epochs": 1, "max_steps": None, "batch_size": 4, "num_workers": 0, "print_freq": 1},
 }

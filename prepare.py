@@ -11,7 +11,7 @@ from src.errors import OK, UserError, did_you_mean
 
 ACTIONS = ("simulate", "inspect", "merge", *registry.RAW_SETS)
 OF_SETS = ("raw_root", "output", "dataset_args", "prepare_args", "store", "limit", "num_workers", "on_bad_record",
-           "shard", "engine", "split_ratio", "seed")
+           "shard", "engine", "split_ratio", "seed", "layout", "label_mapping")
 HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"),
          "inspect": ("output", "seconds", "dataset_args"),
          "merge": ()}  # the flags with an effect; those of a set are OF_SETS
@@ -34,6 +34,8 @@ def _prepare(argv: list[str]) -> int:
         return simulate(args)
     if args.action in registry.RAW_SETS:
         return prepare_set(args)
+    if args.action == "merge" and len(args.file) > 1:
+        raise UserError(f"merge: {len(args.file)} folders", "merge one folder at a time")
     if not args.file:
         what = "FILE" if args.action == "inspect" else "DIR"
         raise UserError(f"{args.action}: no {'file' if what == 'FILE' else 'folder'}",
@@ -54,25 +56,54 @@ def prepare_set(args) -> int:
     """A set of raw recordings -> a data set that train.py takes."""
     from src.data.prepare.engine import Settings, prepare
     from src.data.prepare.options import PrepareConfig
+    from src.data.prepare.stores import VECTORS
     from src.options import build, key_values
+    from src.pipelines import tensor_pipeline
 
     row = registry.raw_row(args.action)
     if args.raw_root is None:
         raise UserError("--raw_root is not given", f"name the folder that holds the recordings of {args.action}; where "
                         "it does not hold them, you are told where to get them")
-    typed = key_values(args.dataset_args)
-    options = build(registry.load(row.options), typed, "data set option")
-    asked = build(PrepareConfig, {**row.prepare, **key_values(args.prepare_args)}, "preparation option")
-    settings = Settings(asked, args.store, args.limit, args.num_workers, args.on_bad_record, _shard(args.shard),
+    kind = registry.load(row.options)
+    typed = key_values(args.dataset_args) | _mapping(args, kind)
+    options = build(kind, typed, "data set option")
+    asked = build(PrepareConfig, {**row.prepare, **getattr(options, "prepare", {}), **key_values(args.prepare_args)},
+                  "preparation option")
+    root, (store, output) = Path(args.raw_root), _place(args)
+    settings = Settings(asked, store, args.limit, args.num_workers, args.on_bad_record, _shard(args.shard),
                         args.engine, (*args.split_ratio, args.seed), {key: str(value) for key, value in typed.items()})
-    root = Path(args.raw_root)
-    output = Path("data", args.action) if args.sources["output"] == "default" else Path(args.output)
-    summary = prepare(registry.load(row.find)(root, options), root, output, settings)
+    raw = registry.load(row.find)(root, options)
+    if store == VECTORS:
+        tensor_pipeline.check_preparation(raw, asked)
+    summary = prepare(raw, root, output, settings)
     if summary is None:
         print(f"part {args.shard} is finished; the last part to end makes {output} a data set")
     else:
         _show(summary)
     return OK
+
+
+def _mapping(args, options: type) -> dict[str, str]:
+    """--label_mapping as the set's option of that name."""
+    if args.label_mapping is None:
+        return {}
+    if not hasattr(options, "label_mapping"):
+        raise UserError(f"--label_mapping: has no effect on prepare.py {args.action}", "its labels are the set's own")
+    return {"label_mapping": args.label_mapping}
+
+
+def _place(args) -> tuple[str, Path]:
+    """How signals are stored, and where, as --layout has it."""
+    from src.data.prepare.stores import VECTORS
+    from src.pipelines.tensor_pipeline import NAME, output_folder
+
+    given = args.sources["layout"] != "default"
+    if given and (args.layout != NAME or args.store != "npz"):
+        raise UserError(f"--layout {args.layout}: of a set expected {NAME}, with a compressed file per record",
+                        "leave --layout or --store out")
+    if args.sources["output"] != "default":
+        return VECTORS if given else args.store, Path(args.output)
+    return (VECTORS, output_folder(args.limit)) if given else (args.store, Path("data", args.action))
 
 
 def merge(args) -> int:
@@ -83,12 +114,16 @@ def merge(args) -> int:
 
 
 def _show(summary) -> None:
+    from src.pipelines import tensor_pipeline
+
     failed = len(summary.failed)
     print(f"{summary.records} records in {summary.output}"
           + (f"; {failed} could not be used, see {summary.output / 'failures.csv'}" if failed else ""))
     for note in summary.notes:
         print(f"note: {note}")
-    print(f"next: python train.py --data_path {summary.output}")
+    lines = tensor_pipeline.tell_prepared(summary)
+    print("\n".join([*lines, f"next: python train.py {'--model resnet1d ' if lines else ''}--data_path "
+                             f"{summary.output}{' --layout tensor_pipeline' if lines else ''}"]))
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -33,9 +33,9 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     from src.data.signal import TargetSpec
     from src.evaluation import console, explaining, new_recordings, run_story
     from src.evaluation.evaluate import evaluate
-    from src.evaluation.fitted import stored
     from src.evaluation.judging import judged
     from src.evaluation.write import write
+    from src.pipelines import tensor_pipeline
 
     explaining.check(run, args)
     dataset, loader = run.data.dataset, run.loader(args.subset)
@@ -49,6 +49,8 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     story = run_story.tell(run, args, sections, run_story.typed(argv))
     report = write(evaluation, run_story.output_folder(run, args), story)
     console.show_evaluation(evaluation, story, report)
+    if args.layout:
+        print(*tensor_pipeline.tell_tested(evaluation, args.subset, run.args.data_path), sep="\n")
     if not dataset.labelled:
         new_recordings.finish(evaluation, dataset, report.parent)
 

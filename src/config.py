@@ -113,10 +113,11 @@ def _recognised(data_path: str | None, errors: list[str]) -> str | None:
 
 def _apply_implied(values: dict[str, Any], sources: dict[str, str]) -> None:
     """A flag that sets others gives way to those that were given as strongly as itself."""
-    for name, implied in arguments.IMPLIED.items():
-        if values.get(name):
+    for key, implied in arguments.IMPLIED.items():
+        name, _, wanted = key.partition("=")
+        if values.get(name) and (not wanted or values[name] == wanted):
             for other, value in implied.items():
-                if strength(sources[other]) < strength(sources[name]):
+                if other in values and strength(sources[other]) < strength(sources[name]):
                     values[other], sources[other] = value, f"--{name}"
 
 

@@ -37,14 +37,19 @@ def check_model(values: dict[str, Any], sources: dict[str, str], table: Table, e
     if values["pipeline"]:
         return  # its stages are of several models: each takes what it has
     for name, flag in table.items():
-        if flag.of_models and name not in row.has:
-            models = [other for other, its in registry.MODELS.items() if name in its.has]
+        if flag.of_models and not has(row, name, values[name]):
+            models = [other for other, its in registry.MODELS.items() if has(its, name, values[name])]
             reason = f"holds only with --model {' or '.join(models)}; here it is {model}"
             _without_effect(flag, "model", reason, values, sources, errors)
     for key, why in row.lacks.items():
         name, _, value = key.partition("=")
         if not value or values[name] == value:
             _without_effect(table[name], "model", f"has no effect on --model {model}: {why}", values, sources, errors)
+
+
+def has(row: registry.ModelRow, name: str, value: Any) -> bool:
+    """Whether a flag with this value is one that the model has."""
+    return name in row.has or f"{name}={value}" in row.has
 
 
 def _without_effect(flag: arguments.Flag, other: str, reason: str, values: dict[str, Any], sources: dict[str, str],
@@ -69,6 +74,10 @@ def check_train(values: dict[str, Any]) -> list[str]:
         (v.warmup_steps is not None and v.warmup_epochs, "--warmup_steps: give it or --warmup_epochs, not both"),
         (v.warmup_steps is not None and v.max_steps is not None and v.warmup_steps > v.max_steps,
          f"--warmup_steps {v.warmup_steps}: longer than the training of {v.max_steps} updates"),
+        (v.scheduler == "tri_stage" and bool(v.warmup_epochs or v.warmup_steps),
+         "--warmup_steps: the warm-up of --scheduler tri_stage is the first phase of its --scheduler_args"),
+        (v.scheduler == "fixed" and v.warmup_start_lr > 0,
+         f"--warmup_start_lr {v.warmup_start_lr:g}: --scheduler fixed warms up from 0"),
         (v.min_lr > v.lr, f"--min_lr {v.min_lr:g}: above --lr {v.lr:g}"),
         (v.warmup_start_lr > v.lr, f"--warmup_start_lr {v.warmup_start_lr:g}: above --lr {v.lr:g}"),
         (abs(sum(v.split_ratio) - 1) > 1e-6, f"--split_ratio {show(v.split_ratio)}: the shares add up to "

@@ -25,7 +25,7 @@ class ModelRow:
     kinds: tuple[str, ...] = ("classes", "multilabel")  # the targets it can learn
     own_target: str = ""  # the kind of target that it makes of any data by itself; "" = the data's labels
     codes_of: str = ""  # the registered model, given by --vqkd_ckpt, whose codes it predicts
-    has: tuple[str, ...] = ()  # flags that hold for this model and not for all
+    has: tuple[str, ...] = ()  # flags, or flag=value, that hold for this model and not for all
     lacks: dict[str, str] = field(default_factory=dict)  # flag, or flag=value, without effect on it -> why
     recipe: dict[str, Any] = field(default_factory=dict)  # flag -> value
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)  # data set -> what differs there
@@ -60,7 +60,8 @@ _UNLABELLED: dict[str, str] = dict.fromkeys(
     ("loss", "label_smoothing", "class_weights", "balanced_sampling", "control=permute_labels"),
     "it is trained without labels")
 
-_LABELLED_HAS, _UNLABELLED_HAS = ("replica", "layout"), ("replica", "layout", "pretrain_on_all")
+_LABELLED_HAS, _UNLABELLED_HAS = ("replica", "layout=duin"), ("replica", "layout=duin", "pretrain_on_all")
+_OF_CLASSES = ("layout=tensor_pipeline",)
 
 # The original's settings: the paper's 400 epochs with 40 of warm-up and batches of 64 for the VQ-VAE, as its published
 # weights were made; its parameter files say 800, 80 and 32.
@@ -95,6 +96,7 @@ MODELS: dict[str, ModelRow] = {
         model="src.models.model:Model",
         about="the tutorial model: a small 1-D CNN that a student understands; edit it",
         dataset="simulated_ecg",
+        has=_OF_CLASSES,
         recipe={"epochs": 8, "batch_size": 32, "lr": 5e-3, "weight_decay": 0.01, "scheduler": "onecycle",
                 "normalize": "scale"},
         presets={"tiny": {"width": 8}, "small": {"width": 16}, "base": {"width": 32}},
@@ -194,6 +196,7 @@ MODELS: dict[str, ModelRow] = {
         model="src.models.resnet.resnet1d:ResNet1d",
         about="1-D ResNet of the ECG tensor pipeline: 4 stages, GELU, 1.5 M parameters at width 40",
         dataset="simulated_ecg",
+        has=_OF_CLASSES,
         recipe={"epochs": 50, "batch_size": 32, "lr": 1e-3, "min_lr": 1e-6, "weight_decay": 1e-4,
                 "scheduler": "cosine", "normalize": "scale"},
         recipes={"simulated_ecg": {"epochs": 7, "scheduler": "onecycle", "lr": 2e-3, "weight_decay": 0.01}},
@@ -203,6 +206,7 @@ MODELS: dict[str, ModelRow] = {
         model="src.models.resnet.vanilla:ResNet18",
         about="torchvision's ResNet-18 with 1-D operations",
         dataset="simulated_ecg",
+        has=_OF_CLASSES,
         recipe={"epochs": 6, "batch_size": 32, "lr": 3e-3, "weight_decay": 0.01, "scheduler": "onecycle",
                 "normalize": "scale"},
         presets={"tiny": {"width": 8}, "small": {"width": 24}, "base": {}},
@@ -211,6 +215,7 @@ MODELS: dict[str, ModelRow] = {
         model="src.models.resnet.vanilla:ResNet50",
         about="torchvision's ResNet-50 with 1-D operations",
         dataset="simulated_ecg",
+        has=_OF_CLASSES,
         recipe={"epochs": 4, "batch_size": 32, "lr": 1e-3, "weight_decay": 0.01, "scheduler": "onecycle",
                 "normalize": "scale"},
         presets={"tiny": {"width": 8}, "small": {"width": 24}, "base": {}},
@@ -331,6 +336,26 @@ DATASETS: dict[str, DatasetRow] = {
         about="a folder of WFDB records and a CSV of record,label[,subject]",
         needs_path=True,
     ),
+    "tensor_pipeline": DatasetRow(
+        dataset="src.data.sets.tensor_pipeline:TensorPipelineDataset",
+        about="a folder that the ECG tensor pipeline processed: records/*.npz and splits.json",
+        needs_path=True,
+    ),
+    "manifest": DatasetRow(
+        dataset="src.data.sets.manifest:ManifestDataset",
+        about="fairseq-signals' and ECG-FM's manifests: .tsv lists of .mat files, labels in y.npy",
+        needs_path=True,
+    ),
+    "npy": DatasetRow(
+        dataset="src.data.sets.npy:NpyDataset",
+        about="DeepECG-SSL's arrays (records, 2500, 12) with labels, described by .tsv files",
+        needs_path=True,
+    ),
+    "dataframe": DatasetRow(
+        dataset="src.data.sets.dataframe:DataframeDataset",
+        about="DeepECG-SSL's tables (CSV, Parquet) of .npy files and labels, described by .tsv files",
+        needs_path=True,
+    ),
     "recordings": DatasetRow(
         dataset="src.data.recordings:RecordingsDataset",
         about="any readable files without labels: what test.py predicts on",
@@ -409,7 +434,7 @@ RAW_SETS: dict[str, RawRow] = {
         find="src.data.sets.unified:find",
         options="src.data.sets.unified:Options",
         about="folders of WFDB and MAT files and one mapping: dataset,record_id,mapped_label",
-        prepare={"leads": ("single",), "resample_hz": 500, "scale": "zscore", "samples": 5000},
+        prepare={"leads": ("single",), "unit": "any", "resample_hz": 500, "scale": "zscore", "samples": 5000},
     ),
 }
 

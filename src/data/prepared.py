@@ -11,14 +11,15 @@ import numpy as np
 
 from src.data.dataset import Records
 from src.data.prepare.finish import COLUMNS, LABELS, MANIFEST, SPLITS, TABLE, VERSION
-from src.data.prepare.stores import open_store
+from src.data.prepare.stores import VECTORS, open_store
 from src.data.readers.npz import read_npy
 from src.data.recorded import RecordedConfig, RecordedDataset
 from src.data.signal import SignalSpec, TargetSpec
-from src.data.splits import load_splits
+from src.data.splits import load_splits, rows_of
 from src.data.tables import read_columns
 from src.data.units import unit_factor, unit_name
 from src.errors import UserError, did_you_mean
+from src.interop.layouts.tensor_pipeline import parts_of
 
 
 class PreparedDataset(RecordedDataset):
@@ -44,7 +45,7 @@ class PreparedDataset(RecordedDataset):
         self.records = Records(table["record"], table["subject"], self._labels(len(table["record"])),
                                table["subset"], _whole_numbers(self.path / TABLE, table["samples"]))
         if self.config.parts == "prepared":
-            self.records.subset = _parts(self.path / SPLITS, self.records)
+            self.records.subset = _parts(self.path / SPLITS, self.records, about["store"])
         self.info = {name: column for name, column in table.items() if name not in COLUMNS}
         self._signals = open_store(about["store"], self.path).reader(
             len(spec.channels), table["file"].tolist(), self.records.length, self.config.verify)
@@ -111,9 +112,9 @@ def _manifest(path: Path) -> dict[str, Any]:
                         ) from error
 
 
-def _parts(path: Path, records: Records) -> np.ndarray:
+def _parts(path: Path, records: Records, store: str) -> np.ndarray:
     """The part of each record."""
-    rows = load_splits(path, records)
+    rows = rows_of(parts_of(path), path, records) if store == VECTORS else load_splits(path, records)
     subset = np.full(len(records), "", f"<U{max(map(len, rows), default=1)}")
     for name, members in rows.items():
         subset[members] = name

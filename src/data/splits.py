@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +185,12 @@ def load_splits(path: Path | str, records: Records, may_lack: bool = False) -> d
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path}: not a file of splits ({error})", "it is written beside the checkpoints of a run"
                         ) from error
+    return rows_of(named, path, records, may_lack)
+
+
+def rows_of(named: Mapping[str, Sequence[str]], path: Path | str, records: Records, may_lack: bool = False
+            ) -> dict[str, np.ndarray]:
+    """Part -> sorted rows of the records that `path` names there; UserError as for `load_splits`."""
     row_of = {name: row for row, name in enumerate(records.record.tolist())}
     lost = [name for names in named.values() for name in names if name not in row_of]
     if lost and not may_lack:

@@ -25,6 +25,7 @@ from src.data.splits import load_splits, save_splits
 from src.data.subjects import chosen
 from src.errors import UserError, did_you_mean
 from src.evaluation import metrics
+from src.flag_rules import has
 from src.trainer import distributed, run_folder, tracking
 from src.trainer.display import say
 
@@ -194,7 +195,8 @@ def hand_on(given: dict[str, Any], model: str) -> dict[str, Any]:
     row, table = registry.model_row(model), arguments.flags(arguments.TRAIN)
     found = {}
     for name, value in given.items():
-        lacks = name in row.lacks or f"{name}={value}" in row.lacks or (table[name].of_models and name not in row.has)
+        lacks = name in row.lacks or f"{name}={value}" in row.lacks or (
+            table[name].of_models and not has(row, name, value))
         if name not in OF_PIPELINE and not lacks:
             found[name] = value
     return found

@@ -182,7 +182,7 @@ def save(trainer: Any, is_best: bool) -> None:
         also = [folder / checkpoint.BEST] if is_best and args.save_best else []
         if args.save_freq and not trainer.is_inside_epoch and trainer.current_epoch % args.save_freq == 0:
             also.append(folder / f"checkpoint-{trainer.current_epoch}.pth")
-        views.add(trainer)  # before last.pth: an epoch that is not in it is trained, and written, again
+        views.add(trainer, state, is_best)  # before last.pth: an epoch that is not in it is trained, and written, again
         _write(state, folder / checkpoint.LAST, tuple(also), keep_previous=True)
         if args.save_freq:
             checkpoint.prune(folder, args.keep_checkpoint_max)
@@ -227,6 +227,7 @@ def finish(trainer: Any, took: str) -> None:
         else "no validation"
     early = f" (stopped early after {progress.waited} validations without progress)" if progress.should_stop else ""
     say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
+    views.finish(trainer)
     say(f"next:\n  python test.py --weights {best if best.exists() else folder}\n  python compare.py {folder}")
 
 

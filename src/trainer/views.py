@@ -1,33 +1,33 @@
-"""--layout: a run's weights also in another system's folder tree. Called by `run_state` where a run opens and saves."""
+"""--layout: a run also in another system's folder tree. Called by `run_state` where a run opens, saves and ends."""
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
-from src.interop.layouts.duin import DuinView, is_kept, training_params
+from src.trainer import duin_view, tensor_view
+
+VIEWS: dict[str | None, ModuleType] = {"duin": duin_view, "tensor_pipeline": tensor_view}
 
 
 def check(trainer: Any) -> None:
     """Before a new run has its folder: UserError where the place of its view is taken."""
-    if trainer.args.layout:
-        _view(trainer).check()
+    if trainer.args.layout in VIEWS:
+        VIEWS[trainer.args.layout].check(trainer)
 
 
 def claim(trainer: Any) -> None:
-    if trainer.args.layout:
-        _view(trainer).claim(trainer.folder)
+    if trainer.args.layout in VIEWS:
+        VIEWS[trainer.args.layout].claim(trainer)
 
 
-def add(trainer: Any) -> None:
-    """The weights at the end of an epoch, where the view has that epoch."""
-    args, epoch = trainer.args, trainer.current_epoch - 1
-    if args.layout and not trainer.is_inside_epoch and is_kept(epoch, args.save_freq, trainer.is_complete):
-        _view(trainer).add(epoch, trainer.model, training_params(args, _subjects(trainer)))
+def add(trainer: Any, state: dict[str, Any], is_best: bool) -> None:
+    """What `state`, about to be saved, adds to the view."""
+    if trainer.args.layout in VIEWS:
+        VIEWS[trainer.args.layout].add(trainer, state, is_best)
 
 
-def _view(trainer: Any) -> DuinView:
-    return DuinView(trainer.args.model, _subjects(trainer))
-
-
-def _subjects(trainer: Any) -> list[str]:
-    return sorted(set(trainer.data.dataset.records.subject.tolist())) if trainer.data is not None else []
+def finish(trainer: Any) -> None:
+    """After the last epoch."""
+    if trainer.args.layout in VIEWS:
+        VIEWS[trainer.args.layout].finish(trainer)

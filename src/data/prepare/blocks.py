@@ -18,7 +18,7 @@ import numpy as np
 from src.data.prepare.journal import Journal, read_journal
 from src.data.prepare.options import PrepareConfig
 from src.data.prepare.raw import RawRecord
-from src.data.prepare.steps import choose, clean, cut, fit, observe
+from src.data.prepare.steps import choose, clean, cut, fit, observe, strung
 from src.data.prepare.stores import BlockWriter, Entry, open_store
 from src.data.readers import read_recording
 from src.data.signal import Recording
@@ -122,7 +122,8 @@ def read(root: Path, record: RawRecord) -> Recording:
     file = root / path
     if path.startswith("/") or ".." in path.split("/") or not file.parent.resolve().is_relative_to(root.resolve()):
         raise BadRecord(record.name, f"outside the data folder: {record.path}")
-    return read_recording(file, record.record)
+    recording = read_recording(file, record.record, record.rate_hz)
+    return strung(recording) if record.strung else recording
 
 
 def encode_labels(record: RawRecord, classes: tuple[str, ...], kind: str) -> Any:

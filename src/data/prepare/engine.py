@@ -85,7 +85,8 @@ def merge(output: Path) -> Summary:
 def _check_folder(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: a file", "name a folder")
-    if output.is_dir() and not (output / FOLDER).is_dir() and any(output.iterdir()):
+    if output.is_dir() and not (output / FOLDER).is_dir() and any(
+            not (path / FOLDER).is_dir() for path in output.iterdir()):  # a preparation of its own is no obstacle
         raise UserError(f"--output {output}: not an empty folder, and no preparation was begun in it",
                         "name a new one; nothing is overwritten")
 

@@ -23,11 +23,12 @@ from src.data.prepare.journal import read_journal
 from src.data.prepare.options import describe, from_plain, unit_after
 from src.data.prepare.plan import Plan
 from src.data.prepare.raw import RawRecord
-from src.data.prepare.stores import Entry, open_store
+from src.data.prepare.stores import VECTORS, Entry, open_store
 from src.data.recorded import usual_length
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.splits import PARTS, save_splits, split
 from src.errors import UserError
+from src.interop.layouts.tensor_pipeline import original_parts, split_table, write_json
 
 MANIFEST, TABLE, FAILURES, SPLITS, LABEL_MAP, LABELS = ("prepare.json", "records.csv", "failures.csv", "splits.json",
                                                         "label_map.json", "labels.npy")
@@ -99,6 +100,8 @@ class _Collected:
         self.subsets: list[str] = []
         self.samples: list[int] = []
         self.labels: list[Any] = []
+        self.files: list[str] = []
+        self.sources: list[str] = []
 
     def fail(self, name: str, why: str) -> None:
         self.failed[name] = why
@@ -110,6 +113,8 @@ class _Collected:
         self.subjects.append(entry["subject"])
         self.subsets.append(entry["subset"])
         self.samples.append(entry["samples"])
+        self.files.append(entry["file"])
+        self.sources.append(entry["info"].get("source", "unknown"))
         for what in ("absent", "flat", "missing"):
             if what in entry:
                 self.odd[what] += 1
@@ -141,11 +146,15 @@ def _write(output: Path, plan: Plan, good: _Collected) -> Summary:
     store = open_store(plan.store, output, config.dtype)
     store.finish(((block, entry) for block, entry in entries_of(output, plan) if "reason" not in entry),
                  len(config.leads))
-    parts, how = cut_parts(records, plan.split[:3], int(plan.split[3]))
+    parts, how = _parts(records, plan)
     _save(output / LABELS, lambda path: np.save(path, records.label))
     _write_json(output / LABEL_MAP, {"label_order": list(plan.classes),
                                      "label_to_int": {name: number for number, name in enumerate(plan.classes)}})
-    save_splits(output / SPLITS, records, parts)
+    if plan.store == VECTORS:
+        write_json(output / SPLITS, split_table(good.files, records.label.tolist(), good.sources, plan.classes,
+                                                {part: rows.tolist() for part, rows in parts.items()}))
+    else:
+        save_splits(output / SPLITS, records, parts)
     seconds = usual_length(records.length / config.resample_hz)
     spec = SignalSpec(config.leads, config.resample_hz, unit_after(config, config.unit),
                       round(seconds * config.resample_hz), describe(config), config.resampling, plan.config)
@@ -157,6 +166,23 @@ def _write(output: Path, plan: Plan, good: _Collected) -> Summary:
         "records": len(records), "failed": len(good.failed), "parts": {name: len(rows) for name, rows in parts.items()},
         "notes": list(notes), "versions": {name: version(name) for name in ("numpy", "scipy", "wfdb")}})
     return Summary(output, len(records), good.failed, notes)
+
+
+def _parts(records: Records, plan: Plan) -> tuple[dict[str, np.ndarray], str]:
+    """Part -> rows, and how they were cut; a replica's in the order of its original, where that can cut them."""
+    note = ""
+    if plan.is_replica:
+        try:
+            parts = {part: np.array(rows, np.int64) for part, rows in original_parts(records.label.tolist()).items()}
+            return parts, f"parts as the ECG tensor pipeline deals them ({_counts(parts)})"
+        except UserError as error:
+            note = f"; {error.message}"
+    parts, how = cut_parts(records, plan.split[:3], int(plan.split[3]))
+    return parts, how + note
+
+
+def _counts(parts: dict[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
 
 
 def cut_parts(records: Records, ratio: tuple[float, ...], seed: int) -> tuple[dict[str, np.ndarray], str]:
@@ -171,8 +197,7 @@ def cut_parts(records: Records, ratio: tuple[float, ...], seed: int) -> tuple[di
         subset = np.where(records.subset == "", "train", records.subset)
         parts = {name: np.flatnonzero(subset == name) for name in PARTS}
         how = f"{'parts as the source has them' if official else 'all records train'}: {error.message}"
-    counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
-    return parts, f"{how} ({counts})"
+    return parts, f"{how} ({_counts(parts)})"
 
 
 class _replacing:

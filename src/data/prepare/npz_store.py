@@ -22,6 +22,10 @@ FOLDER = "records"
 
 
 class NpzStore(Store):
+    @property
+    def kinds(self) -> tuple[type[NpzWriter], type[NpzReader]]:
+        return NpzWriter, NpzReader
+
     def intact(self, block: int, entries: list[Entry]) -> int:
         for number, entry in enumerate(entries):
             path = self.folder / FOLDER / f"{entry.get('file')}.npz"
@@ -31,7 +35,7 @@ class NpzStore(Store):
 
     def writer(self, block: int, entries: list[Entry]) -> NpzWriter:
         (self.folder / FOLDER).mkdir(exist_ok=True)
-        return NpzWriter(self.folder / FOLDER)
+        return self.kinds[0](self.folder / FOLDER)
 
     def finish(self, entries: Iterable[tuple[int, Entry]], leads: int) -> None:
         """The files are their own index; what a killed process left half written goes."""
@@ -39,7 +43,7 @@ class NpzStore(Store):
             path.unlink()
 
     def reader(self, leads: int, files: list[str], samples: np.ndarray, verify: bool = False) -> NpzReader:
-        reader = NpzReader(self.folder / FOLDER, leads, files, samples)
+        reader = self.kinds[1](self.folder / FOLDER, leads, files, samples)
         if verify:  # a zip archive carries the checksum of its members
             for row in range(len(files)):
                 reader.whole(row)
@@ -57,7 +61,7 @@ class NpzWriter(BlockWriter):
         temporary = path.with_suffix(".npz.tmp")
         temporary.write_bytes(archive.getbuffer())
         os.replace(temporary, path)
-        entry: Entry = {"samples": signal.shape[1], "bytes": archive.tell()}
+        entry: Entry = {"samples": signal.shape[-1], "bytes": archive.tell()}
         return entry if np.isfinite(signal).all() else {**entry, "gaps": True}
 
     def sync(self) -> None:
@@ -86,10 +90,14 @@ class NpzReader(SignalReader):
             signal = read_npz(self.folder / f"{self.files[row]}.npz", "signal")
         except UserError as error:
             raise BadRecord(self.files[row], error.message, error.hint) from error
-        if signal.shape != (self.leads, int(self.samples[row])) or signal.dtype != np.float32:
-            raise BadRecord(self.files[row], f"holds {signal.dtype} {signal.shape}; the table says float32 "
-                                             f"({self.leads}, {self.samples[row]})")
+        expected = self.shape(row)
+        if signal.shape != expected or signal.dtype != np.float32:
+            raise BadRecord(self.files[row], f"holds {signal.dtype} {signal.shape}; the table says float32 {expected}")
         return signal
+
+    def shape(self, row: int) -> tuple[int, ...]:
+        """Of the stored array."""
+        return self.leads, int(self.samples[row])
 
     def read(self, row: int, low: int, high: int) -> np.ndarray:
         return np.array(self.whole(row)[:, low:high])

@@ -13,6 +13,7 @@ from src.options import build, to_dict
 
 STANDARD12 = "standard12"
 SINGLE, MEAN = "single", "mean"  # one channel of recordings with different leads
+ANY_UNIT = "any"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class PrepareConfig:
     # which and in which order; standard12 = the 12; single = lead I, or a recording's first channel; mean = the mean of
     # all channels; empty = those that most records have
     leads: tuple[str, ...] = ()
-    unit: str = ""  # of all leads (V, mV, uV); empty = the most common one
+    # of all leads (V, mV, uV); empty = the most common one; any = each as recorded, for scales without a unit
+    unit: str = ""
     resample_hz: float = 0.0  # sampling rate; 0 = the most common one
     resampling: Literal["polyphase", "fourier", "linear"] = "polyphase"  # the first two are anti-aliased
     trim: bool = False  # zeros on all leads at both ends are padding: taken away
@@ -44,6 +46,9 @@ class PrepareConfig:
             raise UserError(f"fixed={self.fixed:g}: expected a number above 0, by which signals are divided")
         if self.fixed != 1 and self.scale != "fixed":
             raise UserError(f"fixed={self.fixed:g}: holds only with scale=fixed; here it is {self.scale}")
+        if self.unit == ANY_UNIT and self.scale not in ("zscore", "robust"):
+            raise UserError(f"unit={ANY_UNIT}: holds only with scale=zscore or scale=robust; here it is {self.scale}",
+                            "name the unit: V, mV or uV")
         if len(set(self.leads)) < len(self.leads):
             raise UserError(f"leads={_shown(self.leads)}: a lead is there twice")
 
@@ -75,7 +80,7 @@ def describe(config: PrepareConfig) -> tuple[str, ...]:
     scale = {"none": "", "zscore": "z-score per lead and record",
              "robust": "minus median, over interquartile range, per lead and record",
              "fixed": f"over {config.fixed:g}"}[config.scale]
-    steps = (leads, f"in {config.unit}" if config.unit else "",
+    steps = (leads, f"in {config.unit}" if config.unit not in ("", ANY_UNIT) else "",
              "zeros at both ends taken away" if config.trim else "", gaps, band,
              f"notch at {_shown(config.notch)} Hz" if config.notch else "",
              f"{config.resample_hz:g} Hz ({config.resampling})" if config.resample_hz else "", flat, scale,

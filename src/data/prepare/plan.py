@@ -1,5 +1,5 @@
 """What a preparation will do, fixed before its first record and kept in journal/plan.json: a folder that was begun with
-another plan is refused. The order of records is that of their names, whatever the number of processes.
+another plan is refused. Records are taken by their names (or in the set's own order), whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Plan:
     protocol: str = ""
 
     @property
+    def is_replica(self) -> bool:
+        """Whether the parts are those of the set's original."""
+        return self.options.get("replica", "").lower() == "true"
+
+    @property
     def block_size(self) -> int:
         return min(LARGEST_BLOCK, max(1, -(-self.records // BLOCKS)))
 
@@ -87,12 +92,12 @@ class Plan:
 
 
 def in_order(raw: RawSet, limit: int | None) -> list[RawRecord]:
-    """The records by name, the first `limit` of them; UserError where two share a name."""
+    """The records by name (or as the set has them), the first `limit` of them; UserError where two share a name."""
     records = sorted(raw.records, key=lambda record: record.name)
     twice = [a.name for a, b in pairwise(records) if a.name == b.name]
     if twice:
         raise UserError(f"{raw.name}: {len(twice)} records have the name of another: {', '.join(twice[:5])}")
-    return records[:limit]
+    return (raw.records if raw.keeps_order else records)[:limit]
 
 
 def file_names(records: list[RawRecord]) -> list[str]:
@@ -144,7 +149,8 @@ def _digest(records: list[RawRecord]) -> str:
     found = hashlib.blake2b(digest_size=16)
     for record in records:
         found.update(repr((record.name, record.path, record.labels, record.subject, record.subset, record.record,
-                           record.start, record.samples, sorted(record.info.items()))).encode())
+                           record.start, record.samples, record.rate_hz, record.strung,
+                           sorted(record.info.items()))).encode())
     return found.hexdigest()
 
 

@@ -24,6 +24,8 @@ class RawRecord:
     record: str | None = None
     start: int = 0
     samples: int | None = None
+    rate_hz: float = 0.0  # counts where the file does not say it
+    strung: bool = False  # its leads one after the other, as a single one
     info: Mapping[str, str] = field(default_factory=dict)  # age, sex, device, source: columns of the prepared table
 
 
@@ -40,6 +42,7 @@ class RawSet:
     notes: tuple[str, ...] = ()  # what was left out, corrected or assumed
     missing: Mapping[str, str] = field(default_factory=dict)  # records of the tables without usable files: name -> why
     protocol: str = ""  # the benchmark whose numbers are told beside ours; its name in src/evaluation/protocols
+    keeps_order: bool = False  # its records are taken in this order, not in that of their names
 
 
 def not_there(name: str, looked_for: str, source: str, licence: str) -> UserError:

@@ -15,7 +15,7 @@ import numpy as np
 
 from src.data.leads import in_order
 from src.data.prepare.filters import filtered, resampled, resampled_mask
-from src.data.prepare.options import MEAN, SINGLE, PrepareConfig, unit_after
+from src.data.prepare.options import ANY_UNIT, MEAN, SINGLE, PrepareConfig, unit_after
 from src.data.signal import Annotations, Recording
 from src.data.units import unit_factor, unit_name
 from src.errors import BadRecord
@@ -38,7 +38,7 @@ def choose(recording: Recording, config: PrepareConfig) -> Recording:
     signal = recording.signal
     if signal.ndim != 2 or 0 in signal.shape:
         raise BadRecord(recording.name, "holds no samples")
-    recording = _in_unit(recording, config.unit) if config.unit else recording
+    recording = _in_unit(recording, config.unit) if config.unit not in ("", ANY_UNIT) else recording
     if len(config.leads) == 1 and config.leads[0] in (SINGLE, MEAN):
         recording = _one_channel(recording, config.leads[0])
     elif config.leads:
@@ -52,8 +52,9 @@ def choose(recording: Recording, config: PrepareConfig) -> Recording:
 
 def _in_unit(recording: Recording, unit: str) -> Recording:
     """Channels that physics does not let into the unit become absent; BadRecord where that is all of them."""
-    units = recording.metadata.get("units") or ()
-    units = units if len(units) == len(recording.signal) else (recording.unit,) * len(recording.signal)
+    units: tuple[Any, ...] = tuple(recording.metadata.get("units") or ())
+    if len(units) != len(recording.signal):
+        units = (recording.unit,) * len(recording.signal)
     factors = [unit_factor(str(found) or "unknown", unit) for found in units]
     if not any(factors):
         found = unit_name(str(units[0])) or "no unit"
@@ -89,6 +90,12 @@ def _trimmed(recording: Recording) -> Recording:
     marks = recording.annotations
     return replace(recording, signal=recording.signal[:, low:high],
                    annotations=replace(marks, sample=marks.sample - low))
+
+
+def strung(recording: Recording) -> Recording:
+    """The leads one after the other as a single one, which is what the ECG tensor pipeline makes of MAT files."""
+    return replace(recording, signal=recording.signal.reshape(1, -1), channel_names=("strung",),
+                   annotations=Annotations.none())
 
 
 def clean(recording: Recording, config: PrepareConfig) -> Recording:

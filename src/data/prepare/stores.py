@@ -15,8 +15,10 @@ import numpy as np
 
 from src.errors import UserError, did_you_mean
 
+VECTORS = "vectors"  # chosen by --layout tensor_pipeline, not by --store
 Entry = dict[str, Any]  # one line of a journal: "record", "file", and "samples" or (where it failed) "reason"
-STORES = {"npz": "src.data.prepare.npz_store:NpzStore", "shards": "src.data.prepare.shard_store:ShardStore"}
+STORES = {"npz": "src.data.prepare.npz_store:NpzStore", "shards": "src.data.prepare.shard_store:ShardStore",
+          VECTORS: "src.data.prepare.vector_store:VectorStore"}
 
 
 class BlockWriter(ABC):

@@ -10,17 +10,21 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from src.data.prepare.raw import RawRecord, RawSet
 from src.data.sets.raw_files import PublicSet, RawFiles, counted
 from src.data.tables import read_columns
+from src.errors import UserError
 
 UNIFIED = PublicSet("unified", "data sets unified by a mapping table", "your own folders of WFDB and MAT files",
                     "those of the data sets", "tensor_pipeline")
 CLASSES = ("MI", "AF", "BBB", "NORM", "OTHER")
 COLUMNS = ("dataset", "record_id", "mapped_label")
+REPLICA_HZ = 500.0  # what the original takes for the rate of a MAT file that does not say it
+REPLICA = {"leads": ("mean",), "resampling": "fourier"}
 Index = Mapping[str, set[tuple[str, str]]]  # variant of a key -> (data set, label)
 
 
@@ -28,6 +32,23 @@ Index = Mapping[str, set[tuple[str, str]]]  # variant of a key -> (data set, lab
 class Options:
     label_mapping: str = "logs/unified_label_mapping.csv"  # the table; a missing one makes everything OTHER
     classes: tuple[str, ...] = CLASSES  # all labels, in order; OTHER is always one of them
+    rate_hz: float = 0.0  # of MAT files that do not say it; without it they are left out
+    # the original's signals and parts: mean of the leads (of MAT files all of them one after the other), 500 Hz where
+    # the rate is not said, resampling by Fourier's method, scikit-learn's stratified parts
+    replica: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate_hz < float("inf"):
+            raise UserError(f"rate_hz={self.rate_hz:g}: expected a number above 0, or 0 for unknown")
+
+    @property
+    def prepare(self) -> dict[str, Any]:
+        """The preparation options that these ask for."""
+        return REPLICA if self.replica else {}
+
+    @property
+    def stated_hz(self) -> float:
+        return self.rate_hz or (REPLICA_HZ if self.replica else 0.0)
 
 
 def find(root: Path, options: Options) -> RawSet:
@@ -42,12 +63,15 @@ def find(root: Path, options: Options) -> RawSet:
     index, notes = read_mapping(Path(options.label_mapping))
     labels = {path: lookup(path, index) for path in (*headers, *loose)}
     records = [RawRecord(record_name(path), path, (label if label and label in classes else "OTHER",),
+                         rate_hz=options.stated_hz, strung=options.replica and path.endswith(".mat"),
                          info={"source": _dataset(path)}) for path, label in labels.items()]
-    return UNIFIED.raw_set(classes, "classes", records, {}, (
+    notes = (
         *notes,
         *counted(sum(label is None for label in labels.values()) if index else 0, "files have no row: OTHER"),
         *counted(sum(label is not None and label not in classes for label in labels.values()),
-                 "files have a label that is no class: OTHER")))
+                 "files have a label that is no class: OTHER"))
+    found = UNIFIED.raw_set(classes, "classes", records, {}, notes)
+    return replace(found, keeps_order=True)
 
 
 def read_mapping(path: Path) -> tuple[Index, tuple[str, ...]]:
