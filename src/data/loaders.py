@@ -4,16 +4,17 @@
   number of workers, and after any interruption. Evaluation gets no generator: nothing there may be random.
 - A record that turns out bad while it is read stops the run with its name (`BadRecord`): which records are used is
   decided when the data are opened, and a batch never holds made-up zeros in place of a recording.
-- Inside a worker the batch is allocated in shared memory, so it reaches the main process without a copy.
+- A worker writes its batch into memory that the main process sees, which copies it (`src/data/slots.py`).
 """
 
 from __future__ import annotations
 
 import atexit
 import signal as signals
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from multiprocessing import get_all_start_methods, get_start_method
 from typing import Any
 from weakref import WeakSet
 
@@ -25,8 +26,13 @@ from src.data.dataset import BaseDataset
 from src.data.normalize import Normalizer
 from src.data.samplers import EpochSampler, EvalSampler, Key, class_weights
 from src.data.signal import Batch, Sample
+from src.data.slots import Sent, Slots, fresh, shared
 from src.data.transforms import AnyTransform, augment, augment_recorded, by_stage
 from src.errors import BadRecord, UserError
+
+Allocate = Callable[[str, tuple[int, ...], torch.dtype], torch.Tensor]
+EXTRA = "extra."  # before the name of a tensor of Batch.extra
+VIEWS, BESIDE = 2, 4096  # of a record that a slot has room for; bytes for all but its signal and time mask
 
 
 class DatasetView(Dataset):
@@ -38,21 +44,30 @@ class DatasetView(Dataset):
         self.normalizer = normalizer
         self.recorded, self.transforms = by_stage(transforms if train else ())
         numbers = {name: number for number, name in enumerate(dataset.subjects)}
+        self.slots: Slots | None = None  # where a worker writes; the loader sets it before it starts workers
         self.subject = np.array([numbers[name] for name in dataset.records.subject.tolist()], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, keys: list[Key]) -> Batch | _Failure:
-        if get_worker_info() is None:
+    def __getitem__(self, keys: list[Key]) -> Batch | Sent | _Failure:
+        worker = get_worker_info()
+        if worker is None:
             return self.__getitems__(keys)
         try:
-            return self.__getitems__(keys)
+            if self.slots is None:
+                return self._batch(keys, _in_shared_memory)
+            place = self.slots.next_place(worker.id)
+            batch = self._batch(keys, place.allocate_or_share)
+            return place.sent if place.holds_all else batch
         except UserError as error:  # torch would turn it into a RuntimeError on its way out of the worker
             return _Failure.of(error)
 
     def __getitems__(self, keys: list[Key]) -> Batch:
         """Keys -> Batch; a record with several views gives as many consecutive rows of the same group."""
+        return self._batch(keys, _in_own_memory)
+
+    def _batch(self, keys: list[Key], allocate: Allocate) -> Batch:
         if not keys:
             raise ValueError("a batch needs at least one key")
         first = self.samples(keys[0])
@@ -61,7 +76,7 @@ class DatasetView(Dataset):
         if not self.train:  # a record has any number of windows; in training one at a time reuses warm memory
             others = list(others)
             rows = len(first) + sum(len(views) for views in others)
-        batch = _Rows(first[0], rows)
+        batch = _Rows(first[0], rows, allocate)
         for (_, row, _), views in zip(keys, chain([first], others)):
             batch.put(views, row, int(self.subject[row]), str(self.dataset.records.record[row]))
         return batch.batch
@@ -113,18 +128,17 @@ class _Failure:
 class _Rows:
     """A Batch under construction, filled record by record."""
 
-    def __init__(self, first: Sample, rows: int):
+    def __init__(self, first: Sample, rows: int, allocate: Allocate):
         self.filled = 0
         channels, samples = first.signal.shape
         label = np.asarray(first.label)
         kind = torch.int64 if label.dtype.kind in "iu" else torch.float32
-        self.batch = Batch(
-            signal=_allocate((rows, channels, samples), torch.float32), label=_allocate((rows, *label.shape), kind),
-            channel_mask=_allocate((rows, channels), torch.bool), time_mask=_allocate((rows, samples), torch.bool),
-            subject=_allocate((rows,), torch.int64), index=_allocate((rows,), torch.int64),
-            group=_allocate((rows,), torch.int64),
-            extra={name: _allocate((rows, *np.shape(value)), torch.from_numpy(np.atleast_1d(value)).dtype)
-                   for name, value in first.extra.items()})
+        shapes = {"signal": ((rows, channels, samples), torch.float32), "label": ((rows, *label.shape), kind),
+                  "channel_mask": ((rows, channels), torch.bool), "time_mask": ((rows, samples), torch.bool),
+                  "subject": ((rows,), torch.int64), "index": ((rows,), torch.int64), "group": ((rows,), torch.int64)}
+        self.batch = Batch(**{name: allocate(name, *of) for name, of in shapes.items()}, extra={
+            name: allocate(f"{EXTRA}{name}", (rows, *np.shape(value)), torch.from_numpy(np.atleast_1d(value)).dtype)
+            for name, value in first.extra.items()})
         self.arrays = {name: getattr(self.batch, name).numpy()
                        for name in ("signal", "label", "channel_mask", "time_mask", "subject", "index", "group")}
         self.extra = {name: tensor.numpy() for name, tensor in self.batch.extra.items()}
@@ -149,11 +163,18 @@ class _Rows:
                             f"{self.arrays['signal'].shape[1:]}", "`read` must give (channels, samples) of one size")
 
 
-def _allocate(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    if get_worker_info() is None:  # NumPy asks for huge pages: writing to new memory then costs an eighth
-        return torch.from_numpy(np.empty(shape, torch.empty(0, dtype=dtype).numpy().dtype))
-    storage = torch.UntypedStorage._new_shared(int(np.prod(shape)) * dtype.itemsize)
-    return torch.empty(0, dtype=dtype).set_(storage, 0, shape)
+def _in_own_memory(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return fresh(shape, dtype)
+
+
+def _in_shared_memory(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return shared(shape, dtype)
+
+
+def _received(sent: Sent, slots: Slots, pin_memory: bool) -> Batch:
+    tensors = slots.copied(sent, pin_memory)
+    extra = {name.removeprefix(EXTRA): tensors.pop(name) for name in list(tensors) if name.startswith(EXTRA)}
+    return Batch(**tensors, extra=extra)
 
 
 class SignalLoader(DataLoader):
@@ -169,10 +190,22 @@ class SignalLoader(DataLoader):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         if self.num_workers:
             _with_workers.add(self)
+            self._give_slots()
         for batch in super().__iter__():
             if isinstance(batch, _Failure):
                 raise batch.kind(*batch.arguments)
+            if isinstance(batch, Sent):
+                batch = _received(batch, self.dataset_view.slots, self.pin_memory)  # type: ignore[arg-type]
             yield batch
+
+    def _give_slots(self) -> None:
+        """Before the workers start, and only where they are forked: others do not see this process's memory."""
+        if self._iterator is not None or (get_start_method(allow_none=True) or get_all_start_methods()[0]) != "fork":
+            return
+        spec = self.dataset_view.dataset.spec
+        of_record = len(spec.channels) * spec.samples * 4 + spec.samples + BESIDE
+        batch = min(self.sampler.batch_size, len(self.sampler.rows))  # type: ignore[attr-defined]
+        self.dataset_view.slots = Slots(self.num_workers, (self.prefetch_factor or 2) + 2, VIEWS * batch * of_record)
 
     def close(self) -> None:
         """Let the workers go; the next iteration starts new ones. Left to the garbage collector or to the end of the
