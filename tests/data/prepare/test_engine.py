@@ -376,6 +376,11 @@ def kill_and_go_on(root: Path, output: Path, store: str, workers: int, kills: in
     return met
 
 
+def differing(first: dict[str, bytes], second: dict[str, bytes]) -> dict[str, tuple[bytes | None, bytes | None]]:
+    return {name: (first.get(name), second.get(name)) for name in first.keys() | second.keys()
+            if first.get(name) != second.get(name)}
+
+
 def lines(output: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in (output / "journal").glob("*.jsonl"))
 
@@ -402,10 +407,10 @@ def test_killed_twice_the_result_is_the_same(make_raw, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("store", ["npz", "shards"])
-def test_killed_ten_times_with_two_workers_the_result_is_the_same(make_raw, tmp_path, store):
-    root = write_folder(make_raw, 700)
-    assert kill_and_go_on(root, tmp_path / "out", store, 2, 10, 700) == 10
-    assert content(tmp_path / "out") == whole(root, tmp_path / "whole", store)
+def test_killed_eight_times_with_two_workers_the_result_is_the_same(make_raw, tmp_path, store):
+    root = write_folder(make_raw, 500)
+    assert kill_and_go_on(root, tmp_path / "out", store, 2, 8, 500) == 8
+    assert differing(content(tmp_path / "out"), whole(root, tmp_path / "whole", store)) == {}
 
 
 @pytest.mark.slow
