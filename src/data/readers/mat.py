@@ -1,4 +1,4 @@
-"""MAT files: versions 5 to 7 by `mat5`, 4 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
+"""MAT files: versions 5 to 7 by `mat_elements`, 4 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
 
 The fields of a struct are variables of their own: ECG.data.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from src.data.readers import mat5
+from src.data.readers import mat_elements
 from src.data.readers.memory import check_memory
 from src.errors import UserError
 
@@ -37,7 +37,7 @@ def read_mat(path: Path, name: str) -> np.ndarray:
 def check_mat(path: Path) -> None:
     """Before another reader sees it: UserError where a MAT file of version 5 is damaged or unpacks to too much."""
     if _is_5(path):
-        _checked(path, mat5.check)
+        _checked(path, mat_elements.check)
 
 
 def _is_73(path: Path) -> bool:
@@ -64,16 +64,16 @@ def _checked(path: Path, read: Callable[..., Any], *arguments: Any) -> Any:
         raise _damaged(path, error) from error
 
 
-def _names_5(path: Path) -> dict[str, mat5.Array]:
-    found = {array.name: array for array in mat5.arrays(path)}
-    structs = {name: mat5.fields(array) for name, array in found.items()
-               if array.kind == mat5.STRUCT and math.prod(array.shape) == 1}
+def _names_5(path: Path) -> dict[str, mat_elements.Array]:
+    found = {array.name: array for array in mat_elements.arrays(path)}
+    structs = {name: mat_elements.fields(array) for name, array in found.items()
+               if array.kind == mat_elements.STRUCT and math.prod(array.shape) == 1}
     inside = {f"{name}.{field}": array for name, fields in structs.items() for field, array in fields.items()}
     return {name: array for name, array in (found | inside).items() if array.holds_values}
 
 
 def _read_5(path: Path, name: str) -> np.ndarray:
-    value = mat5.value(_names_5(path)[name])
+    value = mat_elements.value(_names_5(path)[name])
     return np.array([_text(cell) for cell in value], dtype=str) if isinstance(value, list) else value
 
 

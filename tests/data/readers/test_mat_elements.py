@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from src.data.readers import mat5
+from src.data.readers import mat_elements
 from src.data.readers.mat import check_mat, mat_names, read_mat
 from src.errors import UserError
 
@@ -93,4 +93,4 @@ def test_every_cut_of_a_file_is_refused_or_lacks_its_end(tmp_path):
             check_mat(tmp_path / "b.mat")
         except UserError:
             continue
-        assert len(list(mat5.arrays(tmp_path / "b.mat"))) < 2
+        assert len(list(mat_elements.arrays(tmp_path / "b.mat"))) < 2
