@@ -153,7 +153,9 @@ def simulate(args) -> int:
     dataset = open_dataset(args.dataset or "simulated_ecg", None, key_values(args.dataset_args))
     written = export(dataset, args.output, args.layout, args.limit)
     print(f"{written} records in {args.output}: {dataset.source}")
-    print(f"next: python train.py --data_path {args.output}")
+    raw = args.layout == "tensor_pipeline"
+    print(f"next: python prepare.py unified --raw_root {args.output} --layout tensor_pipeline --label_mapping "
+          f"{args.output}/logs/unified_label_mapping.csv" if raw else f"next: python train.py --data_path {args.output}")
     return OK
 
 
