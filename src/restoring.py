@@ -24,7 +24,7 @@ from src.data.run_data import SPLITS, RunData, as_test_part, check_same_input
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
 from src.evaluation.fitted import Fitted, fit, stored
-from src.trainer import checkpoint, run_state
+from src.trainer import checkpoint, fairseq_weights, run_state
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Restored:
 def restore(args: Any) -> Restored:
     """Model, data and trainer behind --weights; --dataset or --data_path put other data in place of the run's own."""
     path = checkpoint.find_weights(args.weights, "checkpoints")
-    state = checkpoint.read(path)
+    state = _fairseq_state(path, args) or checkpoint.read(path)
     if state.get("model_name") is None or state.get("signal_spec") is None:
         raise UserError(f"{path}: written by a script without a registered model and data",
                         "load it with trainer.load_checkpoint in that script")
@@ -76,6 +76,19 @@ def restore(args: Any) -> Restored:
     trainer = registry.load(row.trainer)(model, merged, data=data, **stored_companions(row, state))
     run_state.use_for_inference(trainer, state)
     return Restored(merged, state, data, model, trainer, folder, path, not _names_new_data(args))
+
+
+def _fairseq_state(path: Path, args: Any) -> dict[str, Any] | None:
+    """Of a fine-tuned file of fairseq-signals, whose rate and names of labels are those of the data given."""
+    found = fairseq_weights.read(path)
+    if found is None:
+        return None
+    if not _names_new_data(args):
+        raise UserError(f"{path}: weights of fairseq-signals, which carry no data",
+                        "--data_path DATA, or --dataset NAME")
+    name = args.dataset or recognise_unseen(args.data_path, "")
+    dataset = open_dataset(name, args.data_path, key_values(args.dataset_args), args.on_bad_record)
+    return fairseq_weights.as_ours(path, found, dataset, name)
 
 
 def _names_new_data(args: Any) -> bool:

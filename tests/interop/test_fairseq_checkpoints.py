@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import test as test_door
 import train
 from src.errors import UserError
 from src.interop.fairseq_checkpoints import literal, read_fairseq
 from src.interop.weights import read_content
+from src.models.ecg_transformer.weights import original_names
 from tests.golden.conftest import OWN
 
 FILES = OWN / "fairseq"
@@ -117,3 +119,34 @@ def test_model_args_count_more_than_the_file(capsys):
     said = capsys.readouterr().err
     assert "attention heads" not in said
     assert "12,784 parameters" in said
+
+
+# ------------------------------------------------------------------------------------------------------- testing
+def scores_of(folder: Path) -> list[str]:
+    return (folder / "predictions.csv").read_text(encoding="utf8").splitlines()
+
+
+def test_a_fine_tuned_file_is_tested_as_it_is(tmp_path):
+    """A run of ours, and the same weights as fairseq-signals would have written them, give the same predictions."""
+    data = ["--dataset_args", "patients=30"]
+    assert train.main(["--model", "ecg_transformer", "--preset", "tiny", "--max_steps", "1", "--device", "cpu",
+                       "--save_dir", str(tmp_path), "--experiment_name", "run", "--normalize", "none", *data]) == 0
+    state = torch.load(tmp_path / "run/best_model.pth", weights_only=True)["model"]
+    cfg = {"_name": "ecg_transformer_classifier", "encoder_layers": 2, "encoder_embed_dim": 64,
+           "encoder_ffn_embed_dim": 128, "encoder_attention_heads": 4, "conv_feature_layers": "[(32, 2, 2)] * 4"}
+    torch.save({"cfg": {"model": cfg, "task": {}}, "model": original_names(state, fine_tuned=True)},
+               tmp_path / "finetuned.pt")
+    tested = ["--dataset", "simulated_ecg", *data, "--device", "cpu", "--output_dir"]
+    assert test_door.main(["--weights", str(tmp_path / "run"), *tested, str(tmp_path / "ours")]) == 0
+    assert test_door.main(["--weights", str(tmp_path / "finetuned.pt"), *tested, str(tmp_path / "theirs")]) == 0
+    assert scores_of(tmp_path / "ours") == scores_of(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize(("path", "more", "says"), [
+    (CLASSIFIER, ["--dataset", "simulated_ecg", "--dataset_args", "patients=30"], "tells 4 labels, these data have 8"),
+    (CLASSIFIER, ["--dataset", "simulated_ecg", "--dataset_args", "patients=30", "leads=I"], "takes 12 leads"),
+    (PRETRAINED, ["--dataset", "simulated_ecg", "--dataset_args", "patients=30"], "--init_from"),
+    (CLASSIFIER, [], "carry no data")])
+def test_what_cannot_be_tested_is_refused_with_the_reason(path, more, says, capsys):
+    assert test_door.main(["--weights", str(path), *more]) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
