@@ -1,4 +1,4 @@
-"""MAT files: versions 5 to 7 by `mat_elements`, 4 by scipy, 7.3 (HDF5) by h5py. Numbers and strings only, from this file only.
+"""MAT files: versions 5 to 7 by `mat_elements`, 4 by scipy, 7.3 (HDF5) by h5py. Numbers and strings of this file only.
 
 The fields of a struct are variables of their own: ECG.data.
 """
