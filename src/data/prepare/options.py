@@ -30,7 +30,8 @@ class PrepareConfig:
     notch: tuple[float, ...] = ()  # frequencies to take out, for example 50 or 50,100
     gaps: Literal["keep", "interpolate", "zero"] = "keep"  # missing samples: stay missing (masked), bridged, or 0
     flat: Literal["keep", "zero", "drop"] = "keep"  # leads without any change: as they are, 0, or absent
-    scale: Literal["none", "zscore", "robust", "fixed"] = "none"  # per lead; robust: median and quartiles
+    # per lead; robust: median and quartiles; zscore32: in 32 bits, where a flat lead can spread by rounding
+    scale: Literal["none", "zscore", "zscore32", "robust", "fixed"] = "none"
     fixed: float = 1.0  # by what scale=fixed divides
     samples: int = 0  # cut the end, or pad it; 0 = each record keeps its length
     dtype: Literal["int16", "float32"] = "int16"  # how shards store samples; npz holds float32
@@ -46,7 +47,7 @@ class PrepareConfig:
             raise UserError(f"fixed={self.fixed:g}: expected a number above 0, by which signals are divided")
         if self.fixed != 1 and self.scale != "fixed":
             raise UserError(f"fixed={self.fixed:g}: holds only with scale=fixed; here it is {self.scale}")
-        if self.unit == ANY_UNIT and self.scale not in ("zscore", "robust"):
+        if self.unit == ANY_UNIT and self.scale in ("none", "fixed"):
             raise UserError(f"unit={ANY_UNIT}: holds only with scale=zscore or scale=robust; here it is {self.scale}",
                             "name the unit: V, mV or uV")
         if len(set(self.leads)) < len(self.leads):
@@ -77,7 +78,7 @@ def describe(config: PrepareConfig) -> tuple[str, ...]:
             (False, True): f"low-pass {high:g} Hz", (False, False): ""}[bool(low), bool(high)]
     gaps = {"keep": "", "interpolate": "missing samples bridged", "zero": "missing samples 0"}[config.gaps]
     flat = {"keep": "", "zero": "flat leads 0", "drop": "flat leads absent"}[config.flat]
-    scale = {"none": "", "zscore": "z-score per lead and record",
+    scale = {"none": "", "zscore": "z-score per lead and record", "zscore32": "z-score per lead and record in 32 bits",
              "robust": "minus median, over interquartile range, per lead and record",
              "fixed": f"over {config.fixed:g}"}[config.scale]
     steps = (leads, f"in {config.unit}" if config.unit not in ("", ANY_UNIT) else "",
@@ -90,7 +91,8 @@ def describe(config: PrepareConfig) -> tuple[str, ...]:
 
 def unit_after(config: PrepareConfig, unit: str) -> str:
     """What the numbers are in after the scale."""
-    return {"none": unit, "zscore": "standard deviations", "robust": "interquartile ranges",
+    return {"none": unit, "zscore": "standard deviations", "zscore32": "standard deviations",
+            "robust": "interquartile ranges",
             "fixed": unit if config.fixed == 1 else f"{config.fixed:g} {unit}"}[config.scale]
 
 

@@ -199,10 +199,11 @@ def _scaled(signal: np.ndarray, config: PrepareConfig) -> np.ndarray:
         return signal / np.float32(config.fixed)
     signal = signal.copy()
     for lead in signal:
-        known = lead[np.isfinite(lead)].astype(np.float64)
+        known = lead[np.isfinite(lead)]
         if len(known) == 0:
             continue
-        if config.scale == "zscore":
+        known = known if config.scale == "zscore32" else known.astype(np.float64)
+        if config.scale in ("zscore", "zscore32"):
             middle, spread = known.mean(), known.std()
         else:
             low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))

@@ -70,7 +70,7 @@ class TensorPipelineDataset(RecordedDataset):
 
     def _describe(self, samples: int) -> None:
         rate = self.config.rate_hz
-        done = PrepareConfig(leads=(MEAN,), unit=ANY_UNIT, resample_hz=rate, resampling="fourier", scale="zscore",
+        done = PrepareConfig(leads=(MEAN,), unit=ANY_UNIT, resample_hz=rate, resampling="fourier", scale="zscore32",
                              samples=samples)
         unit = unit_after(done, "")
         if self.config.channels not in ((), (MEAN,)) or self.config.to_unit not in ("", unit):

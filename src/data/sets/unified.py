@@ -24,7 +24,7 @@ UNIFIED = PublicSet("unified", "data sets unified by a mapping table", "your own
 CLASSES = ("MI", "AF", "BBB", "NORM", "OTHER")
 COLUMNS = ("dataset", "record_id", "mapped_label")
 REPLICA_HZ = 500.0  # what the original takes for the rate of a MAT file that does not say it
-REPLICA = {"leads": ("mean",), "resampling": "fourier"}
+REPLICA = {"leads": ("mean",), "resampling": "fourier", "scale": "zscore32"}
 Index = Mapping[str, set[tuple[str, str]]]  # variant of a key -> (data set, label)
 
 
