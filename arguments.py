@@ -31,6 +31,7 @@ class Flag:
     above: float | None = None  # strictly more than this
     needs: tuple[str, tuple] | None = None  # (other flag, its values for which this one holds; () = any but off)
     keyed: bool = False  # key=value words, merged by key over recipe, file and command line
+    spellings: tuple[tuple[str, str], ...] = ()  # other names of its values -> the value
     of_models: bool = False  # holds only for the models whose row in the registry names it in `has`
     commands: tuple[str, ...] = (TRAIN,)
 
@@ -79,7 +80,9 @@ GROUPS: dict[str, list[Flag]] = {
               choices=("channel", "scale", "record", "none")),
         _flag("augmentation", [], str, "random changes of training signals: shift=200 noise=0.1 scale=0.1 "
               "flip=0.5 channel_dropout=0.1 time_mask=0.1; as recorded: snr=10 noise_mv=0.05 baseline_wander=0.3 "
-              "powerline=50 gain=0.1 lead_dropout=0.1 crop=0.8 axis_rotation=15 axis_scaling=0.1; or none", many="*"),
+              "powerline=50 gain=0.1 lead_dropout=0.1 crop=0.8 axis_rotation=15 axis_scaling=0.1; fairseq-signals' "
+              "fairseq_powerline=0.1 fairseq_emg=0.1 fairseq_shift=0.1 fairseq_wander=0.1 random_leads_masking=0.5 "
+              "vcg_rotation=45 vcg_scaling=1.5 lead_time_mask=0.5; or none", many="*"),
         _flag("balanced_sampling", False, bool, "draw the classes of a training epoch equally often"),
         _flag("batch_size", 32, int, "records per micro-batch and process", least=1, commands=BOTH),
         _flag("val_batch_size", None, int, "records per validation batch (default: --batch_size)", least=1),
@@ -108,16 +111,22 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("max_steps", None, int, "stop after this many updates, whatever --epochs says", least=1),
         _flag("lr", 1e-3, float, "peak learning rate", above=0),
         _flag("min_lr", 0.0, float, "learning rate that no schedule falls below", least=0,
-              needs=("scheduler", ("cosine", "step", "plateau", "exponential", "onecycle"))),
+              needs=("scheduler", ("cosine", "step", "plateau", "exponential", "onecycle", "fairseq_step"))),
         _flag("weight_decay", 0.01, float, "decoupled decay of weights (not of norms and biases)", least=0),
-        _flag("optimizer", "adamw", str, "update rule", choices=("adamw", "adam", "nadam", "sgd")),
+        _flag("optimizer", "adamw", str, "update rule", choices=("adamw", "adam", "nadam", "sgd",
+              "fairseq_adam")),
         _flag("momentum", 0.9, float, "momentum", least=0, most=0.9999, needs=("optimizer", ("sgd",))),
         _flag("betas", [0.9, 0.999], float, "decay of the two moments", many=2, least=0, most=0.99999,
-              needs=("optimizer", ("adamw", "adam", "nadam"))),
+              needs=("optimizer", ("adamw", "adam", "nadam", "fairseq_adam"))),
         _flag("eps", 1e-8, float, "added to the denominator", above=0,
-              needs=("optimizer", ("adamw", "adam", "nadam"))),
+              needs=("optimizer", ("adamw", "adam", "nadam", "fairseq_adam"))),
         _flag("scheduler", "cosine", str, "how the learning rate goes",
-              choices=("cosine", "step", "plateau", "exponential", "onecycle", "constant")),
+              choices=("cosine", "step", "plateau", "exponential", "onecycle", "constant", "tri_stage", "fairseq_step",
+                       "fixed")),
+        _flag("scheduler_args", [], str, "of tri_stage: phase_ratio=0.1,0.4,0.5 (or warmup_steps, hold_steps, "
+              "decay_steps) init_lr_scale final_lr_scale; of fairseq_step: lr_decay_period lr_decay; of fixed: lr (of "
+              "each epoch) force_anneal lr_shrink", many="+", keyed=True,
+              needs=("scheduler", ("tri_stage", "fairseq_step", "fixed"))),
         _flag("schedule_unit", "update", str, "change the rate at every update, or once per epoch as Du-IN does",
               choices=("update", "epoch"), needs=("scheduler", ("cosine", "step", "exponential", "constant"))),
         _flag("warmup_epochs", 0.0, float, "epochs of linear warm-up (onecycle: its rising part)", least=0),
@@ -132,7 +141,18 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("scheduler_factor", 0.5, float, "by which the rate then falls", above=0, most=0.9999,
               needs=("scheduler", ("plateau",))),
         _flag("layer_decay", 1.0, float, "factor on the rate per layer below the head", above=0, most=1),
-        _flag("loss", None, str, "objective (default: what the target asks)", choices=("ce", "bce", "mse")),
+        _flag("loss", None, str, "objective (default: what the target asks): cross-entropy, binary, squared error, "
+              "asymmetric, binary focal, soft margin, focal cross-entropy",
+              choices=("ce", "bce", "mse", "as", "bf", "mlsml", "focal_ce"),
+              spellings=(("cross_entropy", "ce"), ("binary_cross_entropy", "bce"),
+                         ("binary_cross_entropy_with_logits", "bce"), ("mse2", "mse"), ("asymmetric", "as"),
+                         ("binary_focal", "bf"), ("multi_label_soft_margin", "mlsml"))),
+        _flag("loss_args", [], str, "its settings: gamma_neg gamma_pos clip (as), alpha gamma (bf), gamma (focal_ce)",
+              many="+", keyed=True, needs=("loss", ("as", "bf", "focal_ce"))),
+        _flag("pos_weight", None, str, "weight of each label's positives: numbers, or a file of them (pos_weight.txt)",
+              many="+"),
+        _flag("sample_size", "elements", str, "what a loss of several labels is divided by: all labels, or the "
+              "positive ones as in DeepECG-SSL", choices=("elements", "positives")),
         _flag("label_smoothing", 0.0, float, "share of the target spread over all classes", least=0, most=0.9),
         _flag("class_weights", False, bool, "weight the loss by inverse class frequency"),
         _flag("grad_accum_steps", 1, int, "micro-batches per update", least=1),

@@ -158,6 +158,7 @@ def _convert_one(flag: arguments.Flag, value: Any) -> Any:
         raise ValueError("a finite number is expected")
     if flag.kind is int and isinstance(value, float) and value != number:
         raise ValueError("a whole number is expected")
+    number = dict(flag.spellings).get(number, number)
     if flag.choices and number not in flag.choices:
         raise ValueError(f"not one of {', '.join(flag.choices)}{did_you_mean(str(number), flag.choices)}")
     return _within_bounds(flag, number)

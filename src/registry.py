@@ -55,10 +55,10 @@ class RawRow:
 _DUIN_TINY = {"encoder.n_blocks": 1, "encoder.n_heads": 2, "encoder.d_head": 16, "tokenizer.n_filters": (32, 32, 4)}
 _VQVAE_TINY = _DUIN_TINY | {"decoder.n_blocks": 1, "decoder.n_heads": 2, "decoder.d_head": 16,
                             "quantizer.codex_size": 32, "quantizer.d_codex": 16}
-_OWN_LOSS: dict[str, str] = dict.fromkeys(("loss", "label_smoothing", "class_weights"), "its objective is its own")
+_OF_LOSS = ("loss", "loss_args", "pos_weight", "sample_size=positives", "label_smoothing", "class_weights")
+_OWN_LOSS: dict[str, str] = dict.fromkeys(_OF_LOSS, "its objective is its own")
 _UNLABELLED: dict[str, str] = dict.fromkeys(
-    ("loss", "label_smoothing", "class_weights", "balanced_sampling", "control=permute_labels"),
-    "it is trained without labels")
+    (*_OF_LOSS, "balanced_sampling", "control=permute_labels"), "it is trained without labels")
 
 _LABELLED_HAS, _UNLABELLED_HAS = ("replica", "layout=duin"), ("replica", "layout=duin", "pretrain_on_all")
 _OF_CLASSES = ("layout=tensor_pipeline",)

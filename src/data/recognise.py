@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.data.readers.mne_files import SUFFIXES as CONTINUOUS
+from src.data.sets.manifest_files import kind_of
 from src.errors import UserError
 
 ARRAYS = (".npz", ".npy", ".mat")
@@ -16,6 +17,8 @@ EXAMPLE = """a data set folder is one of
     wfdb     WFDB records (.hea and .dat) and labels.csv with the columns record,label[,subject][,subset]
     edf      EDF, BDF, BrainVision, FIF, GDF or EEGLAB files with their events (in them, or in FILE_events.tsv)
     bids     an iEEG-BIDS or EEG-BIDS tree: dataset_description.json and sub-*/
+    manifest train.tsv, valid.tsv, test.tsv of fairseq-signals: a root folder, then lines of FILE.mat and its length
+    npy, dataframe  the same names, with lines x_path:FILE.npy (or a table), y_path:LABELS.npy, ... of DeepECG-SSL
     duin     Du-IN's release: data/seeg.he2023xuanwu/001/word-recitation/run1/...
 python prepare.py --help tells how to make one from other files"""
 
@@ -30,6 +33,8 @@ def recognise(data_path: str | Path) -> str:
             return "arrays"
         if path.suffix.lower() in CONTINUOUS:
             return "edf"
+        if kind := kind_of(path):
+            return kind
         raise UserError(f"--data_path {data_path}: a {path.suffix or 'nameless'} file is no data set", EXAMPLE)
     if (path / "prepare.json").is_file():
         return "prepared"
@@ -37,6 +42,8 @@ def recognise(data_path: str | Path) -> str:
         return "tensor_pipeline"
     if (path / "dataset_description.json").is_file() and any(path.glob("sub-*")):
         return "bids"
+    if manifests := [kind for file in sorted(path.glob("*.tsv")) if (kind := kind_of(file))]:
+        return manifests[0]
     from src.data.sets.duin_layout import find_layout
 
     if find_layout(path):
@@ -58,7 +65,7 @@ def recognise_unseen(data_path: str | Path, trained_on: str) -> str:
     EDF and its like carry events, not labels: unless the weights were `trained_on` such events they are recordings.
     """
     path = Path(data_path)
-    if not path.exists() or (path.is_file() and path.suffix.lower() not in (*ARRAYS, *CONTINUOUS)):
+    if not path.exists() or (path.is_file() and path.suffix.lower() not in (*ARRAYS, *CONTINUOUS, ".tsv")):
         return "recordings"  # which says what it misses
     try:
         name = recognise(path)

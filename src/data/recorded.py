@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ class RecordedConfig:
     window_s: float = 0.0  # seconds that a model sees; 0 = the most common length, or the median where none is
     crop: Literal["random", "center", "start"] = "random"  # where the training window lies; evaluation: the centre
     stride_s: float = 0.0  # seconds between the windows of evaluation, aggregated per record; 0 = the centre alone
+    views: Literal["one", "same", "adjacent"] = "one"  # pairs for pretraining: a window twice, or it and the next one
     resample_hz: float = 0.0  # sampling rate that a model sees; 0 = the most common one
     to_unit: str = ""  # unit that a model sees (V, mV, uV); empty = the most common one
     channels: tuple[str, ...] = ()  # channels to use, by name and in this order; empty = all
@@ -62,7 +63,18 @@ class RecordedDataset(BaseDataset):
         if not views:
             raise BadRecord(str(self.records.record[row]), "holds no number in its window",
                             "take it out of the labels, or choose another window_s")
-        return views
+        return [view for whole in views for view in self._pair(whole)]
+
+    def _pair(self, whole: Sample) -> list[Sample]:
+        """The views of one window that `views` asks for."""
+        if self.config.views == "one":
+            return [whole]
+        if self.config.views == "same":
+            return [whole, replace(whole, signal=whole.signal.copy())]
+        samples = self.spec.samples
+        halves = [slice(samples), slice(samples, None)]
+        return [replace(whole, signal=whole.signal[:, half].copy(),
+                        time_mask=None if whole.time_mask is None else whole.time_mask[half]) for half in halves]
 
     def _view(self, row: int, window: Window, signal: np.ndarray, begin: int) -> Sample | None:
         """One window of the recorded `signal` (channels, recorded); None where it holds no number."""
@@ -84,14 +96,15 @@ class RecordedDataset(BaseDataset):
         """Fix rate and window, set `spec`, and restate `records.length` at the rate that a model sees."""
         recorded = self.records.length
         rate = self.config.resample_hz or most_common(rates)
-        seconds = self.config.window_s or usual_length(recorded / rates)
+        parts = 2 if self.config.views == "adjacent" else 1
+        seconds = self.config.window_s or usual_length(recorded / rates) / parts
         samples = max(1, round(seconds * rate))
         self._rates, self._recorded = rates, recorded.copy()
-        self._windows = {each: Window.between(each, rate, samples) for each in set(rates.tolist())}
+        self._windows = {each: Window.between(each, rate, samples * parts) for each in set(rates.tolist())}
         self.records.length = np.array([self._windows[each].length(n)
                                         for each, n in zip(rates.tolist(), recorded.tolist())], np.int64)
         self.spec = SignalSpec(channels, float(rate), unit, samples)
-        self.notes += tuple(self._rate_notes(rate)) + tuple(self._window_notes(samples, rate))
+        self.notes += tuple(self._rate_notes(rate)) + tuple(self._window_notes(samples * parts, rate))
 
     def _rate_notes(self, rate: float) -> list[str]:
         counts = Counter(self._rates.tolist())

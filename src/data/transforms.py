@@ -1,8 +1,8 @@
 """Augmentations of one training signal: (channels, samples) float32 and a generator -> signal of the same shape.
 
-Those of this file see normalised signals (about unit variance); those of `transforms_recorded` are called before the
-normaliser. All draw only from the generator of (seed, epoch, record, repeat) and may write into the array they are
-given. What was absent stays so: `augment` sets it to zero after them.
+Those of this file see normalised signals (about unit variance); those of `transforms_recorded` and
+`transforms_fairseq` are called before the normaliser. All draw only from the generator of (seed, epoch, record,
+repeat) and may write into the array they are given. What was absent stays so: `augment` sets it to zero after them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from src.data.normalize import blank
 from src.data.signal import Sample, SignalSpec
+from src.data.transforms_fairseq import FAIRSEQ
 from src.data.transforms_recorded import RECORDED, RecordedTransform
 from src.errors import UserError, did_you_mean
 
@@ -115,6 +116,7 @@ TRANSFORMS: dict[str, Callable[[float], Transform]] = {
     "shift": Shift, "noise": Noise, "scale": Scale, "flip": Flip, "channel_dropout": ChannelDropout,
     "time_mask": TimeMask,
 }
+AS_RECORDED: dict[str, Callable[[float, SignalSpec], RecordedTransform]] = {**RECORDED, **FAIRSEQ}
 
 
 def parse_augmentation(texts: Sequence[str], replica: bool = False, spec: SignalSpec | None = None
@@ -130,7 +132,7 @@ def parse_augmentation(texts: Sequence[str], replica: bool = False, spec: Signal
 
 def _parse_one(text: str, spec: SignalSpec | None) -> AnyTransform:
     name, _, value = text.partition("=")
-    name, known = name.strip().replace("-", "_"), [*TRANSFORMS, *RECORDED]
+    name, known = name.strip().replace("-", "_"), [*TRANSFORMS, *AS_RECORDED]
     if name not in known:
         raise UserError(f"unknown augmentation {name!r}{did_you_mean(name, known)}",
                         f"known: {', '.join(f'{word}=NUMBER' for word in known)}, or none")
@@ -142,13 +144,13 @@ def _parse_one(text: str, spec: SignalSpec | None) -> AnyTransform:
         return TRANSFORMS[name](number)
     if spec is None:
         raise UserError(f"--augmentation {text}: holds for a data set that says its channels, rate and unit")
-    return RECORDED[name](number, spec)
+    return AS_RECORDED[name](number, spec)
 
 
 def by_stage(transforms: Sequence[AnyTransform]) -> tuple[list[RecordedTransform], list[Transform]]:
     """Those before the normaliser and those after it, in their order."""
-    recorded: list[Any] = [one for one in transforms if type(one) in RECORDED.values()]
-    normalised: list[Any] = [one for one in transforms if type(one) not in RECORDED.values()]
+    recorded: list[Any] = [one for one in transforms if type(one) in AS_RECORDED.values()]
+    normalised: list[Any] = [one for one in transforms if type(one) not in AS_RECORDED.values()]
     return recorded, normalised
 
 

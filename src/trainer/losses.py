@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,28 +12,107 @@ from torch import nn
 
 from src.data.signal import TargetSpec
 from src.errors import UserError
+from src.options import build, key_values, leaves
+from src.trainer.objectives import OBJECTIVES, BinaryCrossEntropy
 
-KINDS = {"ce": ("classes", "tokens", "samples"), "bce": ("multilabel",), "mse": ("value", "signal", "multilabel")}
+CLASSES, SEVERAL = ("classes", "tokens", "samples"), ("multilabel",)
+KINDS = {"ce": CLASSES, "bce": SEVERAL, "mse": ("value", "signal", "multilabel"), "as": SEVERAL, "bf": SEVERAL,
+         "mlsml": SEVERAL, "focal_ce": CLASSES}
+LARGEST_FILE = 1 << 20  # bytes of a pos_weight.txt
+
+
+class Criterion(nn.Module):
+    """The sum of `objective`'s items over their number, or (`positives`) over the number of positive labels.
+
+    A label counts as positive by its whole part, as in DeepECG-SSL; a batch without any is divided by 1.
+    """
+
+    def __init__(self, objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], positives: bool = False):
+        super().__init__()
+        self.objective, self.positives = objective, positives
+
+    def forward(self, scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        scores = scores.float()
+        label = label.to(scores.dtype) if label.shape == scores.shape else label
+        losses = self.objective(scores, label)
+        return losses.sum() / (self.weight(label) if self.positives else losses.numel())
+
+    def weight(self, label: torch.Tensor) -> float:
+        """What the sum is divided by where positives count: micro-batches and ranks are weighed by it."""
+        return max(float(label.long().sum()), 1.0)
 
 
 def build_criterion(name: str | None, target: TargetSpec, label_smoothing: float = 0.0,
-                    class_weights: torch.Tensor | None = None) -> nn.Module:
+                    class_weights: torch.Tensor | None = None, *, pos_weight: Sequence[str] = (),
+                    loss_args: Sequence[str] = (), sample_size: str = "elements") -> nn.Module:
     """ce: cross-entropy of logits (B, K, ...) with int64 labels (B, ...); bce: binary cross-entropy of logits (B, K)
-    with labels (B, K) in 0..1; mse: mean squared error."""
+    with labels (B, K) in 0..1; mse: mean squared error; as, bf, mlsml, focal_ce: see `objectives`."""
     name = name or target.loss
+    _check_kind(name, target)
+    if label_smoothing and name != "ce":
+        raise UserError(f"--label_smoothing {label_smoothing:g}: holds only with --loss ce; here it is {name}")
+    if class_weights is not None and name not in ("ce", "bce"):
+        raise UserError(f"--class_weights: holds only with --loss ce or bce; here it is {name}")
+    if pos_weight:
+        class_weights = _checked_weights(pos_weight, name, target, class_weights)
+    positives = sample_size == "positives"
+    if positives and target.kind not in ("multilabel", "value"):
+        raise UserError(f"--sample_size positives: holds for several labels per record; the labels of these data are "
+                        f"{target.kind}", "leave it out")
+    settings = key_values(list(loss_args))
+    if name == "ce" and not settings:
+        return nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
+    if name == "bce" and not settings:
+        return Criterion(BinaryCrossEntropy(class_weights), True) if positives else \
+            nn.BCEWithLogitsLoss(pos_weight=class_weights)
+    return Criterion(_objective(name, settings), positives) if positives or name != "mse" or settings else nn.MSELoss()
+
+
+def _check_kind(name: str, target: TargetSpec) -> None:
     if target.kind not in KINDS.get(name, ()):
         fits = [loss for loss, kinds in KINDS.items() if target.kind in kinds]
         raise UserError(f"--loss {name}: does not fit targets of kind {target.kind}",
                         f"for these data: --loss {' or '.join(fits)}" if fits else "")
-    if label_smoothing and name != "ce":
-        raise UserError(f"--label_smoothing {label_smoothing:g}: holds only with --loss ce; here it is {name}")
-    if name == "ce":
-        return nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
-    if name == "bce":
-        return nn.BCEWithLogitsLoss(pos_weight=class_weights)
-    if class_weights is not None:
-        raise UserError("--class_weights: holds only with --loss ce or bce; here it is mse")
-    return nn.MSELoss()
+
+
+def _objective(name: str, settings: dict[str, Any]) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    kind = OBJECTIVES.get(name)
+    if settings and (kind is None or name == "bce" or not leaves(kind)):
+        raise UserError(f"--loss_args {' '.join(settings)}: --loss {name} has no settings",
+                        "those that have: as, bf, focal_ce")
+    return build(OBJECTIVES[name], settings, "loss option")
+
+
+def _checked_weights(words: Sequence[str], name: str, target: TargetSpec, others: torch.Tensor | None) -> torch.Tensor:
+    if name != "bce":
+        raise UserError(f"--pos_weight: holds only with --loss bce; here it is {name}", "leave it out")
+    if others is not None:
+        raise UserError("--pos_weight: weights the positives as --class_weights does", "choose one of them")
+    weights = read_pos_weight(words)
+    if len(weights) != target.outputs:
+        raise UserError(f"--pos_weight: {len(weights)} weights for {target.outputs} labels",
+                        f"one for each of {', '.join(target.names[:8])}{' ...' if target.outputs > 8 else ''}")
+    return torch.tensor(weights)
+
+
+def read_pos_weight(words: Sequence[str]) -> list[float]:
+    """Weights as numbers, or the one file that holds them; with or without brackets and commas: 1 2, 1,2, [1,2]."""
+    text = " ".join(words)
+    if len(words) == 1 and Path(words[0]).is_file():
+        path = Path(words[0])
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError(f"--pos_weight {path}: {path.stat().st_size} bytes are too many for a list of weights")
+        text = path.read_text(encoding="utf8", errors="replace")
+    parts = [part for part in re.split(r"[\s,]+", text.strip().strip("[]()").strip()) if part]
+    try:
+        weights = [float(part) for part in parts]
+    except ValueError:
+        raise UserError(f"--pos_weight {text[:60]!r}: neither numbers nor a file of numbers",
+                        "for instance --pos_weight 1.5 4.2, or pos_weight.txt with the line [1.5,4.2]") from None
+    if not weights or not all(0 < weight < float("inf") for weight in weights):
+        raise UserError(f"--pos_weight {text[:60]!r}: the weights must be finite numbers above 0",
+                        "a label that no training record has cannot be weighed: leave it out of the labels")
+    return weights
 
 
 def class_weights(labels: torch.Tensor, target: TargetSpec) -> torch.Tensor:

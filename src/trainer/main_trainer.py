@@ -24,12 +24,21 @@ class MainTrainer(BaseTrainer):
         weights = None
         if self.args.class_weights:
             weights = class_weights(torch.from_numpy(self._training_labels()), target)
-        return build_criterion(self.args.loss, target, self.args.label_smoothing, weights)
+        return build_criterion(self.args.loss, target, self.args.label_smoothing, weights,
+                               pos_weight=self.args.pos_weight or (), loss_args=self.args.loss_args,
+                               sample_size=self.args.sample_size)
 
-    def forward_pass(self, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward_pass(self, batch: Any) -> tuple:
         inputs, label = self.unpack(batch)
         scores = self.model(*inputs)
-        return self.criterion(scores, label), scores
+        return self.scored(scores, label)
+
+    def scored(self, scores: torch.Tensor, label: torch.Tensor) -> tuple:
+        """(loss, scores), and the positive labels where the mean is taken over them."""
+        loss = self.criterion(scores, label)
+        if self.args.sample_size == "positives":
+            return loss, scores, self.criterion.weight(label)
+        return loss, scores
 
     def inference(self, batch: Any) -> torch.Tensor:
         """Raw scores (batch, K)."""

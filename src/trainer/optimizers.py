@@ -38,11 +38,13 @@ def freeze_backbone(model: Any) -> None:
         part.train = lambda mode=True, part=part: part  # model.train() must not wake its norms and dropouts
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float = 1.0, decay_all: bool = False
+                     ) -> list[dict[str, Any]]:
     """Trainable parameters by (depth, decay), in order of first appearance, each with `names` and `lr_scale`.
 
-    No decay for tensors of at most one axis and for names that end in `.bias`. `layer_decay` < 1 multiplies the rate
-    of a layer by layer_decay ** (layers above it), with the model's own `layer_depths()` (BEiT, Bao et al. 2021).
+    No decay for tensors of at most one axis and for names that end in `.bias`, unless `decay_all`. `layer_decay` < 1
+    multiplies the rate of a layer by layer_decay ** (layers above it), with the model's own `layer_depths()` (BEiT, Bao
+    et al. 2021).
     """
     depths = model.layer_depths() if layer_decay < 1 and hasattr(model, "layer_depths") else {}
     top = max(depths.values(), default=0)
@@ -50,7 +52,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        decays = parameter.dim() > 1 and not name.endswith(".bias")
+        decays = decay_all or (parameter.dim() > 1 and not name.endswith(".bias"))
         depth = depths.get(name, top)
         group = groups.setdefault((depth, decays), {
             "params": [], "names": [], "weight_decay": weight_decay if decays else 0.0,
@@ -62,10 +64,31 @@ def parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float =
     return list(groups.values())
 
 
+class FairseqAdam(torch.optim.AdamW):
+    """fairseq's Adam: AdamW whose eps is added before the bias of the second moment is corrected.
+
+    That is AdamW with eps / sqrt(1 - beta2^t) at update t, so torch's own fused step does the work.
+    """
+
+    def __init__(self, params: Any, *, fused: bool | None = None, **options: Any):
+        super().__init__(params, fused=fused, **options)
+        self._step_supports_amp_scaling = False  # an update that the scaler leaves out must not count
+        for group in self.param_groups:
+            group["fairseq_eps"] = group["eps"]
+            group.setdefault("updates", 0)
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["updates"] += 1
+            group["eps"] = group["fairseq_eps"] / (1 - group["betas"][1] ** group["updates"]) ** 0.5
+        return super().step(closure)
+
+
 def build_optimizer(model: nn.Module, args) -> torch.optim.Optimizer:
     """The optimizer that the flags name, over the model's parameter groups."""
-    groups = parameter_groups(model, args.weight_decay, args.layer_decay)
-    classes = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "nadam": torch.optim.NAdam, "sgd": torch.optim.SGD}
+    groups = parameter_groups(model, args.weight_decay, args.layer_decay, args.optimizer == "fairseq_adam")
+    classes = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "nadam": torch.optim.NAdam, "sgd": torch.optim.SGD,
+               "fairseq_adam": FairseqAdam}
     kind = classes[args.optimizer]
     options: dict[str, Any] = {"lr": args.lr, "weight_decay": 0.0}
     options |= {"momentum": args.momentum} if args.optimizer == "sgd" else {"betas": tuple(args.betas), "eps": args.eps}

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from src.errors import UserError
+from src.options import build, key_values
+from src.trainer.fairseq_schedules import SCHEDULES, Fixed, Rate, TriStage
 
 ONECYCLE_START = 25.0  # the first rate is lr / 25, and the rise takes a fifth of the run unless a warm-up is given
 ONECYCLE_RISE = 0.2
@@ -121,6 +123,8 @@ def build_schedule(optimizer: torch.optim.Optimizer, args, updates_per_epoch: in
         warmup = total // 10
     if by_epoch:
         warmup = math.ceil(warmup / updates_per_epoch)
+    if args.scheduler in SCHEDULES:
+        return Schedule(optimizer, of_fairseq(args, updates_per_epoch, total, warmup))
     at = curve(args.scheduler, lr=args.lr, min_lr=min(args.min_lr, args.lr), total=positions, warmup=warmup,
                warmup_start=args.warmup_start_lr, per_epoch=per_epoch, gamma=args.gamma, step_size=args.step_size,
                last_is_min=not by_epoch)
@@ -129,3 +133,13 @@ def build_schedule(optimizer: torch.optim.Optimizer, args, updates_per_epoch: in
         plateau = {"mode": mode, "patience": args.scheduler_patience, "factor": args.scheduler_factor,
                    "min_lr": args.min_lr}
     return Schedule(optimizer, at, updates_per_position=updates_per_epoch if by_epoch else 1, plateau=plateau)
+
+
+def of_fairseq(args: Any, updates_per_epoch: int, total: int, warmup: int) -> Rate:
+    """One of fairseq-signals' schedules, by --scheduler and --scheduler_args."""
+    chosen = build(SCHEDULES[args.scheduler], key_values(args.scheduler_args), "scheduler option")
+    if isinstance(chosen, TriStage):
+        return chosen.rate(args.lr, total)
+    if isinstance(chosen, Fixed):
+        return chosen.rate(args.lr, updates_per_epoch, warmup)
+    return chosen.rate(args.lr, min(args.min_lr, args.lr), warmup, args.warmup_start_lr)
