@@ -21,7 +21,6 @@ from src.data.signal import Recording
 from src.data.simulated.checks import check_choice
 from src.data.simulated.ecg import SimulatedECG
 from src.data.simulated.export_duin import write_duin
-from src.data.simulated.mimic_files import write_mimic
 from src.data.simulated.export_unified import write_unified
 from src.data.simulated.seeg import SimulatedSEEG, subject_name
 from src.data.simulated.statements import REPORT_COLUMNS
