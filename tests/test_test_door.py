@@ -61,7 +61,8 @@ def fake_run(folder):
 
 def flags(**given):
     return argparse.Namespace(**{"subset": "test", "output_dir": None, "weights": None, "data_path": None,
-                                 "dataset": None, "robustness": False, "explain": 0, **given})
+                                 "dataset": None, "layout": None, "robustness": False, "explain": 0,
+                                 **given})
 
 
 def test_a_run_is_tested_written_and_shown(door, tmp_path, capsys, monkeypatch):
