@@ -1,4 +1,4 @@
-"""The ECG tensor pipeline's preparation and sampler: its tree of files prepared by our command, against its own output."""
+"""The ECG tensor pipeline: its tree of files through our preparation, and its sampler, against its own output."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def _prepared(folder: Path) -> tuple[TemporaryDirectory, Path]:
     place = TemporaryDirectory()
     raw, output = Path(place.name, "raw"), Path(place.name, "artifacts/processed")
     write_tree(json.loads((folder / "tree.json").read_text()), raw)
-    words = ["unified", "--raw_root", str(raw), "--label_mapping", str(folder / "unified_label_mapping.csv"), "--layout",
-             "tensor_pipeline", "--output", str(output), "--num_workers", "0", "--dataset_args", "replica=true"]
-    assert prepare.main(words) == 0
+    table = str(folder / "unified_label_mapping.csv")
+    assert prepare.main(["unified", "--raw_root", str(raw), "--label_mapping", table, "--layout", "tensor_pipeline",
+                         "--output", str(output), "--num_workers", "0", "--dataset_args", "replica=true"]) == 0
     return place, output
 
 
