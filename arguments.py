@@ -57,8 +57,8 @@ GROUPS: dict[str, list[Flag]] = {
               of_models=True),
         _flag("word_vectors", None, str, "align trials to the words' embeddings: a FILE (.npz of words and vectors, "
               "or CSV word,v1,v2,...), or learnt ones (one_hot), or to other subjects' trials (none)", of_models=True),
-        _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best epoch",
-              of_models=True),
+        _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best epoch, or "
+              "in the stages of prepare.py ecgfm", of_models=True, commands=(TRAIN, PREPARE)),
     ],
     "data": [
         _flag("dataset", None, str, "which data set (default: what --data_path holds, else the model's own)",
@@ -225,8 +225,9 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("explain", 0, int, "draw what this many right and wrong answers about every class rest on, and the most "
               "confident errors", least=0, commands=(TEST,)),
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
-        _flag("layout", None, str, "also write test_metrics.json and figures/ as the ECG tensor pipeline does",
-              choices=("tensor_pipeline",), commands=(TEST,)),
+        _flag("layout", None, str, "also write test_metrics.json and figures/ as the ECG tensor pipeline does; or test "
+              "the records below --base_dir as the ECG-FM lead-I pipeline does (of its first README: ecgfm_readme)",
+              choices=("tensor_pipeline", "ecgfm", "ecgfm_readme"), commands=(TEST,)),
     ],
     "preparing": [
         _flag("raw_root", None, str, "folder of the raw recordings of a set", commands=(PREPARE,)),
@@ -240,11 +241,20 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("shard", None, str, "do part i of n, for batch systems: 1/4 to 4/4 into one folder", commands=(PREPARE,)),
         _flag("engine", "local", str, "processes of this machine, or a Ray cluster (extra: ray)",
               choices=("local", "ray"), commands=(PREPARE,)),
-        _flag("layout", "npz", str, "file layout of simulated recordings; of a set: tensor_pipeline, for artifacts/"
-              "processed as the ECG tensor pipeline has it", choices=("npz", "wfdb", "mat", "duin", "tensor_pipeline"),
+        _flag("layout", "npz", str, "file layout of simulated recordings (mimic: MIMIC-IV-ECG's); of a set: tensor_"
+              "pipeline, for artifacts/processed as the ECG tensor pipeline has it",
+              choices=("npz", "wfdb", "mat", "duin", "mimic", "tensor_pipeline"),
               commands=(PREPARE,)),
         _flag("label_mapping", None, str, "table of dataset,record_id,mapped_label (unified; default: logs/unified_"
               "label_mapping.csv)", commands=(PREPARE,)),
+        _flag("base_dir", None, str, "folder of the ECG-FM lead-I pipeline (default: $ECG_FINETUNE_BASE, else here)",
+              commands=(TEST, PREPARE)),
+        _flag("leads", None, str, "its leads: one is copied to all twelve, of several each is in its place (default: "
+              "I)", many="+", commands=(TEST, PREPARE)),
+        _flag("labeler_config", None, str, "its labeler's configuration, a folder (default: the pipeline's own, else "
+              "ours)", commands=(PREPARE,)),
+        _flag("labeler_args", [], str, "how it reads reports: mode=attrib_absent (upstream, attrib) join=semicolon "
+              "part=train", many="+", keyed=True, commands=(PREPARE,)),
         _flag("seconds", 10.0, float, "how much of a recording is drawn", above=0, commands=(PREPARE,)),
     ],
 }
@@ -252,9 +262,10 @@ GROUPS: dict[str, list[Flag]] = {
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
     PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE..: say what they hold; "
-                         "merge DIR: finish a folder of shards; or a set of raw recordings to prepare: "
+                         "merge DIR: finish a folder of shards; ecgfm STAGE: check, split, labels, preprocess, "
+                         "build or all of the ECG-FM lead-I pipeline; or a set of raw recordings to prepare: "
                          + ", ".join(registry.RAW_SETS)),
-              "file": ("*", "the files or folders to inspect, or the folder to merge")},
+              "file": ("*", "the files or folders to inspect, the folder to merge, or the stage")},
     COMPARE: {"runs": ("*", "run folders")},
 }
 
@@ -264,13 +275,13 @@ HABITS = {"learning_rate": "lr", "n_epochs": "epochs", "num_epochs": "epochs", "
           "gpu_ids": "device", "use_ddp": "use_multigpu", "workers": "num_workers", "checkpoint": "weights",
           "ckpt": "weights", "name": "experiment_name", "max_epochs": "epochs", "data": "data_path",
           "data_dir": "data_path", "clip": "grad_clip", "accum": "grad_accum_steps", "warmup": "warmup_epochs",
-          "arch": "model"}
+          "arch": "model", "valid_frac": "split_ratio", "test_frac": "split_ratio"}
 
 # Flags that begin several runs -> the model that is meant where none is named.
 MODEL_OF = {"pipeline": "duin_cls", "protocol": "duin_cls"}
 
 # Names that users of other systems type -> the flag that they are.
-ALIASES = {"pt_ckpt": "init_from"}
+ALIASES = {"pt_ckpt": "init_from", "model_path": "weights", "max_rows": "limit"}
 
 # Flags, or flag=value, that set others, unless those are given in the same place (or a stronger one) too.
 IMPLIED: dict[str, dict[str, Any]] = {

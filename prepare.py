@@ -9,7 +9,7 @@ import arguments
 from src import config, door, registry
 from src.errors import OK, UserError, did_you_mean
 
-ACTIONS = ("simulate", "inspect", "merge", *registry.RAW_SETS)
+ACTIONS = ("simulate", "inspect", "merge", "ecgfm", *registry.RAW_SETS)
 OF_SETS = ("raw_root", "output", "dataset_args", "prepare_args", "store", "limit", "num_workers", "on_bad_record",
            "shard", "engine", "split_ratio", "seed", "layout", "label_mapping")
 HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"),
@@ -28,7 +28,12 @@ def _prepare(argv: list[str]) -> int:
         found = f"{args.action!r}: unknown action{did_you_mean(args.action, ACTIONS)}" if args.action else "no action"
         raise UserError(found, "python prepare.py simulate --dataset simulated_ecg --layout wfdb --output DIR, "
                                "python prepare.py inspect FILE, or python prepare.py SET --raw_root DIR --output DIR; "
-                               f"sets: {', '.join(registry.RAW_SETS)}")
+                               f"sets: {', '.join(registry.RAW_SETS)}; the ECG-FM lead-I pipeline: python prepare.py "
+                               "ecgfm check")
+    if args.action == "ecgfm":
+        from src.pipelines import ecgfm
+
+        return ecgfm.run(args)
     _check_flags(args)
     if args.action == "simulate":
         return simulate(args)
@@ -153,9 +158,11 @@ def simulate(args) -> int:
     dataset = open_dataset(args.dataset or "simulated_ecg", None, key_values(args.dataset_args))
     written = export(dataset, args.output, args.layout, args.limit)
     print(f"{written} records in {args.output}: {dataset.source}")
-    raw = args.layout == "tensor_pipeline"
-    print(f"next: python prepare.py unified --raw_root {args.output} --layout tensor_pipeline --label_mapping "
-          f"{args.output}/logs/unified_label_mapping.csv" if raw else f"next: python train.py --data_path {args.output}")
+    following = {
+        "tensor_pipeline": f"prepare.py unified --raw_root {args.output} --layout tensor_pipeline --label_mapping "
+                           f"{args.output}/logs/unified_label_mapping.csv",
+        "mimic": f"prepare.py ecgfm all --raw_root {args.output} --base_dir DIR"}
+    print(f"next: python {following.get(args.layout, f'train.py --data_path {args.output}')}")
     return OK
 
 

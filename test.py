@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
 def _test(argv: list[str]) -> int:
     args = config.parse(arguments.TEST, argv)
     from src import restoring
+    from src.pipelines import ecgfm_eval
 
+    ecgfm_eval.choose_data(args)
     examine(restoring.restore(args), args, argv)
     return OK
 
@@ -35,7 +37,7 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     from src.evaluation.evaluate import evaluate
     from src.evaluation.judging import judged
     from src.evaluation.write import write
-    from src.pipelines import tensor_pipeline
+    from src.pipelines import ecgfm_eval, tensor_pipeline
 
     explaining.check(run, args)
     dataset, loader = run.data.dataset, run.loader(args.subset)
@@ -43,13 +45,17 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     if not dataset.labelled:
         predictions = predictions.without_labels()
     target = TargetSpec.from_dict(run.checkpoint["target_spec"])
+    if args.layout in ecgfm_eval.LAYOUTS:
+        predictions = ecgfm_eval.per_record(predictions, dataset.records, target.names, args.layout)
     evaluation = evaluate(predictions, target, dataset.records, run.fitted())
     sections = [*judged(evaluation, dataset), *run.trainer.report_sections(loader),
                 *explaining.sections(run, args, evaluation)]
     story = run_story.tell(run, args, sections, run_story.typed(argv))
     report = write(evaluation, run_story.output_folder(run, args), story)
     console.show_evaluation(evaluation, story, report)
-    if args.layout:
+    if args.layout in ecgfm_eval.LAYOUTS:
+        print(*ecgfm_eval.tell_tested(evaluation, args), sep="\n")
+    elif args.layout:
         print(*tensor_pipeline.tell_tested(evaluation, args.subset, run.args.data_path), sep="\n")
     if not dataset.labelled:
         new_recordings.finish(evaluation, dataset, report.parent)

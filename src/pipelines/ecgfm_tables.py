@@ -12,23 +12,21 @@ from src.data.labels.record_splits import make_split
 from src.data.labels.reports import BLANK
 from src.data.labels.tables import make_labels
 from src.errors import UserError
+from src.interop.layouts.ecgfm import CONFIG, LABELS, MEASUREMENTS, RECORDS, SPLIT
 
-MEASUREMENTS = ("labels/raw_for_labeling/machine_measurements.csv", "labels/label_inputs/machine_measurements.csv")
-CONFIG = "labels/ecg_fm_labeler_config"
-LABELS = "labels/computed_labels"
-RECORDS, SPLIT = "split/data/record_list.csv", "split/data/meta_split.csv"
 WRITTEN = ("labels.csv", "y.npy", "y_soft.npy", "label_def_recomputed.csv", "label_def_official_17.csv",
            "pos_weight.txt", "study_id_mapping.csv")
 
 
-def labels_stage(base_dir: Path, *, labeler_config: Path | None = None, mode: str = "upstream", part: str = "all",
-                 max_rows: int = 0, out_dir: Path | None = None, joint: str = BLANK, replica: bool = False,
-                 workers: int | None = None) -> list[str]:
+def labels_stage(base_dir: Path, *, raw_root: Path | None = None, labeler_config: Path | None = None,
+                 mode: str = "upstream", part: str = "all", max_rows: int = 0, out_dir: Path | None = None,
+                 joint: str = BLANK, replica: bool = False, workers: int | None = None) -> list[str]:
     """Machine statements -> labels/computed_labels/; lines for people, that say what was read and written.
 
-    The configuration is `labeler_config`, else the pipeline's own folder where it is there, else ours.
+    The table is the pipeline's own, else that of `raw_root`. The configuration is `labeler_config`, else the
+    pipeline's own folder where it is there, else ours.
     """
-    measurements = _first_of(base_dir, MEASUREMENTS, "the table of machine statements of MIMIC-IV-ECG")
+    measurements = first_of(base_dir, MEASUREMENTS, "the table of machine statements of MIMIC-IV-ECG", raw_root)
     own = base_dir / CONFIG
     config = labeler_config or (own if own.is_dir() else None)
     if config is not None and not config.is_dir():
@@ -47,10 +45,11 @@ def labels_stage(base_dir: Path, *, labeler_config: Path | None = None, mode: st
             f"wrote      {out}: {', '.join(WRITTEN)}"]
 
 
-def split_stage(base_dir: Path, *, record_list: Path | None = None, out: Path | None = None, valid_frac: float = 0.1,
-                test_frac: float = 0.1, seed: int = 42, replica: bool = False) -> list[str]:
+def split_stage(base_dir: Path, *, raw_root: Path | None = None, record_list: Path | None = None,
+                out: Path | None = None, valid_frac: float = 0.1, test_frac: float = 0.1, seed: int = 42,
+                replica: bool = False) -> list[str]:
     """record_list.csv -> meta_split.csv, by patient; `replica` splits by record, which leaks patients."""
-    source = record_list or _first_of(base_dir, (RECORDS,), "the list of records of MIMIC-IV-ECG")
+    source = record_list or first_of(base_dir, (RECORDS,), "the list of records of MIMIC-IV-ECG", raw_root)
     target = out or base_dir / SPLIT
     made = make_split(source, target, valid_frac=valid_frac, test_frac=test_frac, seed=seed, replica=replica)
     counts = ", ".join(f"{name}={count}" for name, count in made.counts.items())
@@ -69,9 +68,12 @@ def _tables(config: Path | None) -> str:
     return "with its normalisation tables" if beside or config is None else "with our normalisation tables"
 
 
-def _first_of(base_dir: Path, names: tuple[str, ...], what: str) -> Path:
-    found = next((base_dir / name for name in names if (base_dir / name).is_file()), None)
+def first_of(base_dir: Path, names: tuple[str, ...], what: str, raw_root: Path | None = None) -> Path:
+    """The first of the files below `base_dir` that is there, else the one of the same name in the raw root."""
+    places = [base_dir / name for name in names] + ([raw_root / Path(names[0]).name] if raw_root else [])
+    found = next((path for path in places if path.is_file()), None)
     if found is None:
-        raise UserError(f"{what} is missing: looked for {', '.join(names)} under {base_dir}",
-                        "put it there, or name the pipeline's folder with --base_dir")
+        raise UserError(f"{what} is missing: looked for {', '.join(map(str, places))}",
+                        "put it there, or name the pipeline's folder with --base_dir and that of MIMIC-IV-ECG with "
+                        "--raw_root")
     return found

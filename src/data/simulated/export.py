@@ -4,6 +4,7 @@
 - wfdb: ECG as .hea and .dat, a folder per patient, and `labels.csv` (record, label, subject, subset);
 - mat: ECG as .hea and .mat of the PhysioNet challenges, and `labels.csv`;
 - duin: sEEG in the layout of Du-IN's release;
+- mimic: ECG as .hea and .dat with the tables of MIMIC-IV-ECG: record_list.csv, machine_measurements.csv;
 - tensor_pipeline: ECG as three data sets of WFDB and MAT files and one table of labels.
 """
 
@@ -22,6 +23,7 @@ from src.data.simulated.checks import check_choice
 from src.data.simulated.ecg import SimulatedECG
 from src.data.simulated.export_duin import write_duin
 from src.data.simulated.export_unified import write_unified
+from src.data.simulated.mimic_files import write_mimic
 from src.data.simulated.seeg import SimulatedSEEG, subject_name
 from src.data.simulated.statements import REPORT_COLUMNS
 from src.data.simulated.wfdb_files import record_folder, write_mat, write_wfdb
@@ -130,5 +132,6 @@ def _write_table(path: Path, header: Sequence[str], lines: Iterable[Sequence[str
 
 LAYOUTS = {
     SimulatedSEEG: {"npz": _seeg_npz, "duin": write_duin},
-    SimulatedECG: {"npz": _ecg_npz, "wfdb": _ecg_wfdb, "mat": _ecg_mat, "tensor_pipeline": write_unified},
+    SimulatedECG: {"npz": _ecg_npz, "wfdb": _ecg_wfdb, "mat": _ecg_mat, "mimic": write_mimic,
+                   "tensor_pipeline": write_unified},
 }
