@@ -36,6 +36,18 @@ def areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple
     return auroc, auprc
 
 
+def auroc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The first of `areas` alone, (R,), several times as fast: for each positive the negatives below it."""
+    is_positive = positive > 0
+    negatives = score[~is_positive]
+    order = np.argsort(negatives, kind="stable")
+    below = np.concatenate([np.zeros((1, weights.shape[1])), np.cumsum(weights[~is_positive][order], axis=0)])
+    low, high = (np.searchsorted(negatives[order], score[is_positive], side=side) for side in ("left", "right"))
+    drawn = weights[is_positive]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.einsum("nr,nr->r", drawn, below[low] + below[high]) / (2 * drawn.sum(0) * below[-1])
+
+
 def curves(positive: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
     """Points to draw: false and true positive rates, recall and precision, from the strictest threshold on."""
     true, false = (side[:, 0] for side in sweep(positive, score, np.ones((len(score), 1))))

@@ -15,7 +15,7 @@ import numpy as np
 from src.evaluation.evaluate import Evaluation
 from src.evaluation.intervals import Interval, draw_weights, percentiles, resampling_units
 from src.evaluation.metrics import check, one_against_rest, weighted
-from src.evaluation.ranking import areas
+from src.evaluation.ranking import auroc
 
 COLUMNS = ("age", "sex", "device", "source", "site")  # what people, recorders and places are told apart by
 AGES = ((40, "under 40"), (60, "40 to 59"), (80, "60 to 79"), (np.inf, "80 and over"))
@@ -119,4 +119,4 @@ def _scores(evaluation: Evaluation, rows: np.ndarray, weights: np.ndarray, colum
     if not columns:
         return np.full(weights.shape[1], np.nan)
     sides = one_against_rest(target, *check(target, labels, scores))
-    return np.stack([areas(*sides[k], weights)[0] for k in columns]).mean(0)
+    return np.stack([auroc(*sides[k], weights) for k in columns]).mean(0)

@@ -91,6 +91,12 @@ def test_order_of_access_and_cache_do_not_matter():
         assert np.array_equal(forward.read(row)[0].signal, seen[row])
 
 
+def test_the_table_tells_whose_each_record_is_and_on_what_it_was_made(data, recordings):
+    for row, recording in zip(range(0, 300, 3), recordings):
+        told = [str(recording.metadata[name]) for name in ("age", "sex", "device")]
+        assert [data.info[name][row] for name in ("age", "sex", "device")] == told
+
+
 @pytest.mark.parametrize("rate_hz", [500, 250])
 def test_the_rate_changes_neither_labels_nor_metadata(rate_hz):
     low, high = SimulatedECG(Config(patients=20)), SimulatedECG(Config(patients=20, rate_hz=rate_hz))
