@@ -107,13 +107,14 @@ def scores_of(label: np.ndarray, found: np.ndarray) -> dict[str, float]:
     auroc, auprc = areas(there.astype(np.float64), found, np.ones((len(found), 1)))
     right, wrong = int((there & said).sum()), int((~there & said).sum())
     missed, absent = int((there & ~said).sum()), int((~there & ~said).sum())
+    recall, precision = _ratio(right, right + missed), _ratio(right, right + wrong)
     return {"n_pos": right + missed, "n_neg": wrong + absent, "auroc": float(auroc[0]), "auprc": float(auprc[0]),
-            "accuracy": _ratio(right + absent, len(found)), "recall": _ratio(right, right + missed),
-            "precision": _ratio(right, right + wrong), "f1": _ratio(2 * right, 2 * right + wrong + missed),
+            "accuracy": _ratio(right + absent, len(found)), "recall": recall, "precision": precision,
+            "f1": _ratio(2 * recall * precision, recall + precision),
             "specificity": _ratio(absent, absent + wrong), "npv": _ratio(absent, absent + missed)}
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 

@@ -13,6 +13,7 @@ from src.data.tables import read_rows
 from src.errors import UserError, did_you_mean
 
 NAMES = "label_def.csv"
+SEGMENTS = "original_idx_order.npy"  # beside manifests of segments: the record of each row of their y.npy
 
 
 def read_labels(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -24,6 +25,17 @@ def read_labels(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
         raise UserError(f"{path}: {table.dtype}{table.shape}; numbers (rows, labels) are expected")
     table = table[:, None] if table.ndim == 1 else table
     return table, label_names(path.parent, table.shape[1])
+
+
+def check_rows(path: Path, rows: int, folder: Path) -> None:
+    """UserError where `folder` holds manifests of segments and the label file has another number of rows: a table of
+    whole records would give segments the labels of others."""
+    if not (folder / SEGMENTS).is_file():
+        return
+    segments = len(read_npy(folder / SEGMENTS))
+    if rows != segments:
+        raise UserError(f"{path}: {rows} rows of labels for {segments} segments", "a row for each segment is expected: "
+                        f"{folder / 'y.npy'}; a table of whole records is for `prepare.py ecgfm build` alone")
 
 
 def label_names(folder: Path, count: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from src.data.bad_records import BadRecords
 from src.data.dataset import Records
 from src.data.readers.mat_places import Loaded, Stored, variables
 from src.data.readers.rates import known_rate
-from src.data.sets.label_files import chosen_columns, label_names, read_labels, target_of
+from src.data.sets.label_files import check_rows, chosen_columns, label_names, read_labels, target_of
 from src.data.sets.lead_rows import COMPARED, LeadConfig, LeadDataset
 from src.data.sets.manifest_files import Line, Manifest, find_manifests, inside, read_manifest
 from src.data.signal import TargetSpec
@@ -138,6 +138,7 @@ class ManifestDataset(LeadDataset):
             path = folder / self.config.label_file
         if self.config.label_file or path.is_file():
             table, names = read_labels(path)
+            check_rows(path, len(table), folder)
             rows = np.array([one.idx for one in found])
             wrong = (rows < 0) | (rows >= len(table))
             if wrong.any():

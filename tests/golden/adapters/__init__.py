@@ -19,13 +19,14 @@ from tests.golden.adapters.ecg_sets import ADAPTERS as ECG_SETS
 from tests.golden.adapters.ecg_training import ADAPTERS as ECG_TRAINING
 from tests.golden.adapters.ecg_transformer import ADAPTERS as ECG_TRANSFORMER
 from tests.golden.adapters.ecgfm_labels import ADAPTERS as ECGFM_LABELS
+from tests.golden.adapters.ecgfm_pipeline import ADAPTERS as ECGFM_PIPELINE
 from tests.golden.adapters.resnet import ADAPTERS as RESNET
 from tests.golden.adapters.tensor_pipeline import ADAPTERS as TENSOR_PIPELINE
 from tests.golden.folder import Case
 
 TABLES: tuple[dict[str, Callable[[Case], None]], ...] = (
     TENSOR_PIPELINE,
-    DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET, ECG_PROTOCOLS, ECG_SETS, ECGFM_LABELS,
+    DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET, ECG_PROTOCOLS, ECG_SETS, ECGFM_LABELS, ECGFM_PIPELINE,
     ECG_TRANSFORMER, ECG_PRETRAINING, ECG_TRAINING, ECG_DATA)
 
 
