@@ -235,10 +235,18 @@ def build_trainer(args: Any, model, data: RunData, companions: dict[str, Any] | 
               "pin_memory": device.type == "cuda"}
     train = data.loader("train", args.batch_size, train=True, balanced=args.balanced_sampling, **shared)
     val_size = args.val_batch_size or args.batch_size
-    valid = data.loader("valid", val_size, **shared) if len(data.rows.get("valid", ())) else None
+    valid = validation_loaders(args, data, val_size, shared)
     test = data.loader("test", args.test_batch_size or val_size, **shared) if len(data.rows.get("test", ())) else None
     return registry.load(registry.model_row(args.model).trainer)(model, args, train, valid, test, data=data,
                                                                    **(companions or {}))
+
+
+def validation_loaders(args: Any, data: RunData, size: int, shared: dict[str, Any]) -> Any:
+    """The loader of the validation part, or those that --valid_subset names (the first decides what is best)."""
+    named = [name for word in args.valid_subset or () for name in word.split(",") if name]
+    if named:
+        return {name: data.loader(name, size, **shared) for name in named}
+    return data.loader("valid", size, **shared) if len(data.rows.get("valid", ())) else None
 
 
 def workers(args: Any, device: str) -> int:

@@ -160,7 +160,8 @@ def _convert_one(flag: arguments.Flag, value: Any) -> Any:
         raise ValueError("a whole number is expected")
     number = dict(flag.spellings).get(number, number)
     if flag.choices and number not in flag.choices:
-        raise ValueError(f"not one of {', '.join(flag.choices)}{did_you_mean(str(number), flag.choices)}")
+        near = did_you_mean(str(number), (*flag.choices, *dict(flag.spellings)))
+        raise ValueError(f"not one of {', '.join(flag.choices)}{near}")
     return _within_bounds(flag, number)
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from src.data.readers import mat_elements
 from src.data.readers.mat import mat_names, read_mat
 
+FEW = 1024  # numbers that are kept
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -43,14 +45,15 @@ class Stored:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A variable that is read whole; the same calls as `Stored`."""
+    """A variable that is read whole; the same calls as `Stored`. A few numbers are `kept` from the first look."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
+    kept: np.ndarray | None = None
 
     def read(self) -> np.ndarray:
-        return read_mat(self.path, self.name)
+        return read_mat(self.path, self.name) if self.kept is None else self.kept
 
     def columns(self, low: int, high: int) -> np.ndarray:
         return self.read()[:, low:high]
@@ -68,7 +71,9 @@ def variables(path: Path, wanted: tuple[str, ...]) -> dict[str, Stored | Loaded]
 
 def _place(path: Path, array: mat_elements.Array) -> Stored | Loaded:
     value, mapped = mat_elements.value(array), array.body.obj
-    if isinstance(mapped, np.memmap) and isinstance(value, np.ndarray) and value.size:
+    if isinstance(value, np.ndarray) and value.size <= FEW:
+        return Loaded(path, array.name, array.shape, np.array(value))
+    if isinstance(mapped, np.memmap) and isinstance(value, np.ndarray):
         offset = value.ctypes.data - mapped.ctypes.data
         if 0 <= offset < mapped.nbytes:
             return Stored(path, value.dtype.str, array.shape, offset)
