@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.errors import UserError
+
 NAME, README = "ecgfm", "ecgfm_readme"  # the later revision of its evaluation, and the first one
 BASE_VARIABLE = "ECG_FINETUNE_BASE"
 MEASUREMENTS = ("labels/raw_for_labeling/machine_measurements.csv", "labels/label_inputs/machine_measurements.csv")
@@ -45,8 +47,11 @@ def saved_name(study: int) -> str:
 
 
 def study_of(record: str) -> int:
-    """The study of a segment's name, mimic_iv_ecg_<study>_<k>."""
-    return int(record.rpartition("_")[0].rpartition("_")[2])
+    """The study of a segment's name, mimic_iv_ecg_<study>_<k>; UserError for other names."""
+    study = record.rpartition("_")[0].rpartition("_")[2]
+    if not study.isdecimal():
+        raise UserError(f"{record}: no segment of this pipeline", "they are named mimic_iv_ecg_<study>_<k>")
+    return int(study)
 
 
 @dataclass(frozen=True)
