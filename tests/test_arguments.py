@@ -113,6 +113,7 @@ TESTS = {
     "word_vectors": "trainer/test_duin_align.py::test_word_vectors_travel_in_the_checkpoint",
     "replica": "trainer/test_duin_replica.py::test_replica_sets_model_and_selection",
     "layout": "test_prepare.py::test_layout_is_the_kind_of_file",
+    "label_mapping": "test_tensor_journey.py::test_without_a_table_everything_is_other_and_it_goes_on",
     "pipeline": "pipelines/test_duin_pipeline.py::test_a_further_seed_trains_what_is_new_alone",
     "stage_args": "pipelines/test_duin_pipeline.py::test_dry_run_shows_the_command_of_every_stage_and_writes_nothing",
     "pretrain_on_all":

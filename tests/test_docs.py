@@ -51,6 +51,9 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("coming_from")
     words = ["simulate", "--layout", "wfdb", "--output", str(place / "my_recordings"), "--limit", "40"]
     assert prepare.main(words) == 0
+    words = ["simulate", "--layout", "tensor_pipeline", "--output", str(place / "Dataset"), "--limit", "40"]
+    assert prepare.main([*words, "--dataset_args", "patients=40", "cache_mb=1"]) == 0
+    shutil.copytree(place / "Dataset/logs", place / "logs")
     small = ["subjects=2", "words=3", "trials_per_word=10", "test_trials_per_word=2", "stretches=10"]
     words = ["simulate", "--dataset", "simulated_seeg", "--layout", "duin", "--output", str(place / "my_release")]
     assert prepare.main([*words, "--dataset_args", *small]) == 0

@@ -28,7 +28,7 @@ def execute(order: list[int], place: Path, monkeypatch) -> list[str]:
     monkeypatch.setenv("ECG_ROOT", str(place))
     monkeypatch.delenv("DATASET_DIR", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    notebook = nbformat.v4.new_notebook(cells=[found[number - 1] for number in order])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(found[number - 1].source) for number in order])
     notebook.cells.insert(order.index(2) + 1, nbformat.v4.new_code_cell(QUICK))
     nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3",
                             resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()

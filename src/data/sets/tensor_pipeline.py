@@ -15,7 +15,7 @@ import numpy as np
 
 from src.data.dataset import Records
 from src.data.prepare.options import ANY_UNIT, MEAN, PrepareConfig, describe, to_plain, unit_after
-from src.data.prepare.vector_store import VectorStore
+from src.data.prepare.vector_store import VectorReader
 from src.data.readers.npz import read_npz
 from src.data.recorded import RecordedConfig, RecordedDataset
 from src.data.signal import SignalSpec, TargetSpec
@@ -45,11 +45,13 @@ class TensorPipelineDataset(RecordedDataset):
         files = list(first)[::-1]
         label = np.array([first[name][1]["label"] for name in files], np.int64)
         self._check(first, label)
-        samples = read_npz(self.path / RECORDS / f"{files[0]}.npz", "signal").shape[0]
+        lengths = np.zeros(len(files), np.int64)
+        self._signals = VectorReader(self.path / RECORDS, 1, files, lengths)  # UserError for files that are not there
+        samples = read_npz(self.path / RECORDS / f"{files[0]}.npz", "signal").size
+        lengths[:] = samples
         self.records = Records(np.array(files), np.full(len(files), ""), label,
-                               np.array([first[name][0] for name in files]), np.full(len(files), samples, np.int64))
+                               np.array([first[name][0] for name in files]), lengths.copy())
         self.info = {"source": np.array([first[name][1]["dataset"] for name in files])}
-        self._signals = VectorStore(self.path).reader(1, files, self.records.length.copy())
         twice = len(listed) - len(files)
         self.notes = (f"{twice} records are listed more than once: each is used in its first part alone",) \
             if twice else ()

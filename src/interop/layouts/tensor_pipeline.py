@@ -140,7 +140,7 @@ def original_parts(labels: Sequence[int]) -> dict[str, list[int]]:
     except ValueError as error:
         raise UserError(f"the original's split cannot be made of these records: {error}",
                         "leave replica=true out: our split takes classes of any size") from error
-    return {"train": train, "valid": valid, "test": test}
+    return {"train": list(train), "valid": list(valid), "test": list(test)}
 
 
 # ---------------------------------------------------------------------------------------------- training
