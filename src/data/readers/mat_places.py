@@ -62,11 +62,10 @@ class Loaded:
 def variables(path: Path, wanted: tuple[str, ...]) -> dict[str, Stored | Loaded]:
     """Those of the `wanted` variables of numbers that the file holds. UserError for what is no MAT file."""
     try:
-        found = {array.name: _place(path, array) for array in mat_elements.arrays(path)
-                 if array.name in wanted and array.holds_values and array.kind >= mat_elements.FIRST_NUMBER}
+        return {array.name: _place(path, array) for array in mat_elements.arrays(path)
+                if array.name in wanted and array.holds_values and array.kind >= mat_elements.FIRST_NUMBER}
     except (OSError, ValueError, zlib.error):  # of another version, or damaged: `mat` knows, and says it
-        found = {name: Loaded(path, name, read_mat(path, name).shape) for name in mat_names(path) if name in wanted}
-    return found
+        return {name: Loaded(path, name, read_mat(path, name).shape) for name in mat_names(path) if name in wanted}
 
 
 def _place(path: Path, array: mat_elements.Array) -> Stored | Loaded:

@@ -131,8 +131,8 @@ class ManifestDataset(LeadDataset):
 
     def _labels(self, found: list[_Found], folder: Path) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
         """Of the manifest's third column, of the label file, of the records; else none."""
-        if all(isinstance(one.label, str) for one in found):
-            return self._classes([str(one.label) for one in found])
+        if any(isinstance(one.label, str) for one in found):
+            return self._classes([one.label if isinstance(one.label, str) else "" for one in found])
         path = Path(self.config.label_file) if self.config.label_file else folder / "y.npy"
         if self.config.label_file and not path.is_file():
             path = folder / self.config.label_file
@@ -160,8 +160,8 @@ class ManifestDataset(LeadDataset):
                          self.config.classes)
 
     def _classes(self, words: list[str]) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
-        """Whose record it is: the class of each line, numbers in their order."""
-        known = self.config.classes or tuple(sorted(set(words), key=lambda word: (len(word), word)))
+        """Whose record it is: the class of each line, numbers in their order; lines without one have no label."""
+        known = self.config.classes or tuple(sorted(set(words) - {""}, key=lambda word: (len(word), word)))
         place = {word: number for number, word in enumerate(known)}
         missing = np.array([word not in place for word in words])
         self.within_subject = True

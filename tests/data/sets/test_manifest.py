@@ -130,6 +130,10 @@ def test_a_third_column_says_whose_record_it_is(tmp_path):
     (folder / "train.tsv").write_text("\n".join([lines[0], *(f"r{n}.mat\t200\t{n // 2}" for n in range(4))]))
     found = opened(folder / "train.tsv")
     assert (found.target, found.records.label.tolist()) == (TargetSpec("classes", ("0", "1")), [0, 0, 1, 1])
+    (folder / "valid.tsv").unlink()
+    lines = (folder / "train.tsv").read_text().splitlines()
+    (folder / "train.tsv").write_text("\n".join(lines[:3]))
+    assert "has no label" in opened(folder).notes[0], "lines of test.tsv say no class"
 
 
 def test_windows_of_a_long_record_are_one_after_the_other_in_evaluation(tmp_path):
