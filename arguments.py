@@ -172,8 +172,8 @@ GROUPS: dict[str, list[Flag]] = {
     ],
     "selection and stopping": [
         _flag("monitor", None, str, "validation metric that decides what is best (default: the target's)"),
-        _flag("valid_subset", None, str, "parts of the data to validate on (valid test); the first decides what is best",
-              many="+"),
+        _flag("valid_subset", None, str, "parts of the data to validate on (valid test); the first decides what "
+              "is best", many="+"),
         _flag("eval_freq", 1, int, "epochs between validations", least=1),
         _flag("early_stopping", False, bool, "stop when the monitored metric no longer improves"),
         _flag("patience", 10, int, "validations without progress before stopping", least=1,
