@@ -206,7 +206,7 @@ def models_for(target: TargetSpec) -> list[str]:
 def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
     """Weakest first: what the data say, the recipe (--replica: none), --preset, --dropout, --replica, --model_args."""
     known = options.leaves(model_class.Config)
-    recipe = [] if args.replica else registry.recipe_words(args.model, args.dataset, "model_args")
+    recipe = recipe_arguments(args)
     values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
     values |= key_values([word for word in args.model_args if word in recipe])
     if args.preset:
@@ -223,8 +223,13 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
 
 def typed_arguments(args: Any) -> dict[str, str]:
     """--model_args beyond the recipe's."""
-    recipe = registry.recipe_words(args.model, args.dataset, "model_args")
+    recipe = recipe_arguments(args)
     return key_values([word for word in args.model_args if word not in recipe])
+
+
+def recipe_arguments(args: Any) -> list[str]:
+    """The words of --model_args that the recipe would give; a replica takes none of it."""
+    return [] if args.replica else registry.recipe_words(args.model, args.dataset, "model_args")
 
 
 def build_trainer(args: Any, model, data: RunData, companions: dict[str, Any] | None = None):

@@ -26,6 +26,7 @@ class ModelRow:
     own_target: str = ""  # the kind of target that it makes of any data by itself; "" = the data's labels
     codes_of: str = ""  # the registered model, given by --vqkd_ckpt, whose codes it predicts
     has: tuple[str, ...] = ()  # flags, or flag=value, that hold for this model and not for all
+    replica_of_data: bool = False  # whether --replica also repeats Du-IN's way with data (normaliser, shift of 0)
     lacks: dict[str, str] = field(default_factory=dict)  # flag, or flag=value, without effect on it -> why
     recipe: dict[str, Any] = field(default_factory=dict)  # flag -> value
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)  # data set -> what differs there
@@ -106,7 +107,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_vqvae:DuinVqvaeTrainer",
         about="Du-IN stage 1 (NeurIPS 2024): sEEG -> one of 2048 codes per 0.1 s -> sEEG, without labels",
         dataset="simulated_seeg",
-        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, lacks=_UNLABELLED,
+        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, replica_of_data=True, lacks=_UNLABELLED,
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
         recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "dataset_args": _STRETCHES, "model_args": _SIMULATED_CODES}},
         presets={"tiny": {**_VQVAE_TINY, "reconstruction.n_filters": (32, 32, 32, 32, 4)},
@@ -118,6 +119,7 @@ MODELS: dict[str, ModelRow] = {
         about="Du-IN stage 2: the codes of hidden 0.1 s, predicted from the others; needs --vqkd_ckpt",
         dataset="simulated_seeg",
         kinds=("tokens",), own_target="tokens", codes_of="duin_vqvae", has=("vqkd_ckpt", *_UNLABELLED_HAS),
+        replica_of_data=True,
         lacks=_UNLABELLED,
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.05},
         recipes={"simulated_seeg": {**_SIMULATED_MAE, "dataset_args": _STRETCHES}},
@@ -128,7 +130,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_trainer:DuinClassifierTrainer",
         about="Du-IN word classification from sEEG (NeurIPS 2024): patch tokenizer and transformer",
         dataset="simulated_seeg",
-        kinds=("classes",), has=_LABELLED_HAS,
+        kinds=("classes",), has=_LABELLED_HAS, replica_of_data=True,
         recipe={**_DUIN_LABELLED, "augmentation": ["shift=0.1"]},
         recipes={"simulated_seeg": {**_SIMULATED_WORDS, "augmentation": ["shift=300"]}},
         presets={"tiny": {**_DUIN_TINY, "head.d_hidden": (32,)}, "small": {"encoder.n_blocks": 4}, "base": {}},
@@ -138,7 +140,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_llm:DuinLlmTrainer",
         about="Du-IN's phoneme model: the initial and the final that are spoken in each 0.1 s",
         dataset="simulated_seeg",
-        kinds=("tokens",), has=_LABELLED_HAS,
+        kinds=("tokens",), has=_LABELLED_HAS, replica_of_data=True,
         lacks=_OWN_LOSS | {"balanced_sampling": "a trial has many labels"},
         recipe={**_DUIN_LABELLED, "min_lr": 5e-5},
         recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 30, "warmup_epochs": 3,
@@ -162,7 +164,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_vqvae:DuinVqvaeTrainer",
         about="duin_vqvae for several subjects: a tokenizer and a reconstruction head for each",
         dataset="simulated_seeg",
-        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, lacks=_UNLABELLED,
+        kinds=("signal",), own_target="signal", has=_UNLABELLED_HAS, replica_of_data=True, lacks=_UNLABELLED,
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.01},
         recipes={"simulated_seeg": {**_SIMULATED_VQVAE, "epochs": 14, "warmup_epochs": 1.4,
                                     "dataset_args": _STRETCHES + _THREE_SUBJECTS, "model_args": _SIMULATED_CODES}},
@@ -175,6 +177,7 @@ MODELS: dict[str, ModelRow] = {
         about="duin_mae for several subjects, on the codes of a poms_vqvae; needs --vqkd_ckpt",
         dataset="simulated_seeg",
         kinds=("tokens",), own_target="tokens", codes_of="poms_vqvae", has=("vqkd_ckpt", *_UNLABELLED_HAS),
+        replica_of_data=True,
         lacks=_UNLABELLED,
         recipe={**_DUIN_PRETRAINING, "weight_decay": 0.05},
         recipes={"simulated_seeg": {**_SIMULATED_MAE, "epochs": 10, "warmup_epochs": 1,
@@ -186,7 +189,7 @@ MODELS: dict[str, ModelRow] = {
         trainer="src.trainer.duin_trainer:DuinClassifierTrainer",
         about="duin_cls for several subjects: a tokenizer for each, one transformer and head",
         dataset="simulated_seeg",
-        kinds=("classes",), has=_LABELLED_HAS,
+        kinds=("classes",), has=_LABELLED_HAS, replica_of_data=True,
         recipe={**_DUIN_LABELLED, "augmentation": ["shift=0.1"]},
         recipes={"simulated_seeg": {**_SIMULATED_WORDS, "epochs": 20, "warmup_epochs": 2, "augmentation": ["shift=300"],
                                     "dataset_args": _THREE_SUBJECTS}},

@@ -19,6 +19,7 @@ from src.data.splits import load_splits, save_splits, split
 from src.data.subjects import chosen
 from src.data.transforms import AnyTransform, parse_augmentation
 from src.errors import UserError
+from src.registry import model_row
 
 SPLITS = "splits.json"
 
@@ -82,8 +83,8 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
             normalizer: dict[str, Any] | None = None) -> RunData:
     """Split (or take `splits`, a run's file), fit the normaliser on the training part (or take its stored state).
 
-    Of the split that --splits names, records of subjects that --subjs leaves out are left out. With --replica the
-    normaliser also sees the other parts, as Du-IN's does.
+    Of the split that --splits names, records of subjects that --subjs leaves out are left out. With --replica of a
+    Du-IN model the normaliser also sees the other parts, as Du-IN's does.
     """
     if splits is not None and splits.exists():
         rows = load_splits(splits, dataset.records, may_lack=bool(args.splits and chosen(args.subjs)))
@@ -95,9 +96,9 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
         dataset = permute_labels(dataset, rows["train"], args.seed)
     elif args.control == "noise":
         dataset = with_noise(dataset, args.seed)
-    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, args.replica,
-                                                                            dataset.spec)
-    seen = np.unique(np.concatenate(list(rows.values()))) if args.replica else rows["train"]
+    replica = args.replica and model_row(args.model).replica_of_data
+    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, replica, dataset.spec)
+    seen = np.unique(np.concatenate(list(rows.values()))) if replica else rows["train"]
     fitted = Normalizer.from_state(normalizer) if normalizer else Normalizer.fit(args.normalize, dataset, seen)
     return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path)
 
