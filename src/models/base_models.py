@@ -6,6 +6,7 @@ Write your own in `model.py` beside this file: `forward`, `dim`, and (if you lik
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +46,11 @@ class BaseModel(nn.Module, ABC):
     @abstractmethod
     def dim(self) -> int:
         """Width of the features that leave the backbone."""
+
+    def exported(self) -> Callable[..., torch.Tensor | dict[str, torch.Tensor]]:
+        """What `export.py` writes: a function whose parameters are `inputs` by name, those with a default optional. It
+        gives one tensor or several by name. What is pretrained gives its encoder."""
+        return self.forward
 
     def init_weights(self) -> None:
         """Called once by the trainer before the first step; the default keeps what the layers drew."""

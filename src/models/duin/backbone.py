@@ -74,6 +74,10 @@ class DuinBackbone(BaseModel):
         """(B, C, T), (B,) or (B, S) -> (B, N, D) tokens."""
         return self.encode_tokens(self.tokenize(signal, subject))
 
+    def encoded(self, signal: Tensor, subject: Tensor) -> dict[str, Tensor]:
+        """The encoder as pretraining exports it: (B, C, T), (B,) or (B, S) -> tokens (B, N, D)."""
+        return {"tokens": self.encode(signal, subject)}
+
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D): positions and the transformer."""
         return self.transformer(self.emb_time(tokens))

@@ -7,6 +7,7 @@ its code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +79,9 @@ class DuinMae(DuinBackbone):
         if self.training or self.config.replica:
             return torch.rand(tokens.shape[:2], device=tokens.device)
         return self.eval_noise.expand(len(tokens), -1)
+
+    def exported(self) -> Callable[..., dict[str, Tensor]]:
+        return self.encoded
 
     def init_weights(self) -> None:
         super().init_weights()

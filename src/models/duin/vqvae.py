@@ -7,6 +7,7 @@ NeurIPS 2024, 3.2, and its code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -75,6 +76,16 @@ class DuinVqvae(DuinBackbone):
     def quantize(self, signal: Tensor, subject: Tensor) -> Quantized:
         """(B, C, T), (B,) or (B, S) -> tokens (B, N, D), commitment (scalar), codes (B, N) int64."""
         return self.vq_block(self.encode(signal, subject))
+
+    def encoded(self, signal: Tensor, subject: Tensor) -> dict[str, Tensor]:
+        """The same without the loss, and without a change of the codebook: tokens before they are quantised, codes."""
+        tokens = self.encode(signal, subject)
+        vectors = self.vq_block.project(tokens)
+        codes = self.vq_block.codex.nearest(vectors.flatten(0, 1))
+        return {"tokens": tokens, "codes": codes.unflatten(0, tokens.shape[:2])}
+
+    def exported(self) -> Callable[..., dict[str, Tensor]]:
+        return self.encoded
 
     def reconstruct(self, tokens: Tensor, subject: Tensor) -> Tensor:
         """(B, N, D) quantised tokens -> (B, C, T)."""

@@ -112,7 +112,7 @@ class EcgBackbone(BaseModel):
                             "longer windows, or fewer layers: --model_args features.n_filters=...")
         if time_mask is None:
             return None
-        if time_mask.shape != (len(signal), samples):
+        if time_mask.shape != (signal.shape[0], samples):
             raise UserError(f"time_mask has the shape {tuple(time_mask.shape)}, the signal {tuple(signal.shape)}",
                             "a mask of (batch, samples), True where there is signal")
         # a look at a GPU's mask would wait for it: there whoever calls leaves out a mask without padding
@@ -120,11 +120,16 @@ class EcgBackbone(BaseModel):
             return None
         frames = self.feature_extractor.frames(time_mask.sum(1))
         total = self.feature_extractor.frames(samples)
-        return torch.arange(int(total), device=signal.device) < frames.clamp(min=1)[:, None]  # type: ignore[union-attr]
+        return torch.arange(total, device=signal.device) < frames.clamp(min=1)[:, None]  # type: ignore
 
     def embed(self, signal: Tensor, time_mask: Tensor | None = None) -> Tensor:
         """One vector per record: (B, C, T) -> (B, D), the mean over its frames."""
         return nonzero_mean(*self.encode(signal, time_mask))
+
+    def encoded(self, signal: Tensor, time_mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The encoder as pretraining exports it: the same -> embedding (B, D), the mean of the tokens (B, N, D)."""
+        frames = self.encode(signal, time_mask)
+        return {"embedding": nonzero_mean(*frames), "tokens": frames.tokens}
 
     # --------------------------------------------------------------------------------------------- for the trainer
     def layer_depths(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -116,6 +117,14 @@ class ArcFace(EcgBackbone):
         with torch.no_grad() if frozen else nullcontext():
             embedding = self.embed(signal, time_mask)
         return cosine_logits(embedding, self.kernel, self.config.scale)
+
+    def exported(self) -> Callable[..., dict[str, Tensor]]:
+        return self.identified
+
+    def identified(self, signal: Tensor, time_mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The same -> logits (B, K), and the embedding (B, D) by which strangers are compared."""
+        embedding = self.embed(signal, time_mask)
+        return {"logits": cosine_logits(embedding, self.kernel, self.config.scale), "embedding": embedding}
 
     def embed(self, signal: Tensor, time_mask: Tensor | None = None) -> Tensor:
         """The same -> (B, D) of unit length. The original's mean is over padded frames too (`replica`)."""

@@ -3,6 +3,7 @@ CMSC. They differ in which views belong together, and in what a view is, which t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +42,9 @@ class Cmsc(EcgBackbone):
     def forward(self, signal: Tensor, time_mask: Tensor | None = None) -> Tensor:
         """(B, C, T) float32, (B, T) bool True = signal -> (B, D): the mean frame."""
         return self.embed(signal, time_mask)
+
+    def exported(self) -> Callable[..., dict[str, Tensor]]:
+        return self.encoded
 
     def contrast(self, embeddings: Tensor, owner: Tensor, segment: Tensor) -> Contrast:
         """Embeddings (B, D), whose they are (B,), which of two segments (B,) -> Contrast."""

@@ -6,6 +6,7 @@ one seed, and each draw can be given.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +116,9 @@ class Wav2vec2(EcgBackbone):
     def forward(self, signal: Tensor, time_mask: Tensor | None = None) -> Tensor:
         """(B, C, T) float32, (B, T) bool True = signal -> (B, D): the mean frame, nothing hidden."""
         return self.embed(signal, time_mask)
+
+    def exported(self) -> Callable[..., dict[str, Tensor]]:
+        return self.encoded
 
     # -------------------------------------------------------------------------------------------------- pretraining
     def pretrain(self, signal: Tensor, time_mask: Tensor | None = None, *, seed: int = 0, updates: int = 0,

@@ -68,7 +68,7 @@ class AttentivePooler(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, D)."""
-        return self.cross_attention_block(self.query_tokens.expand(len(tokens), -1, -1), tokens)[:, 0]
+        return self.cross_attention_block(self.query_tokens.expand(tokens.shape[0], -1, -1), tokens)[:, 0]
 
 
 class AttentiveClassifier(nn.Module):

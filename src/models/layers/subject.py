@@ -45,7 +45,7 @@ class SubjectLayer(nn.Module):
         if subject.is_floating_point():
             return subject @ weight.T
         if self.n_subjects == 1:  # one projection for everybody, whatever the data number their subjects
-            return weight.T.expand(len(subject), -1)
+            return weight.T.expand(subject.shape[0], -1)  # a graph keeps the size of a batch open, len would fix it
         return weight.T[subject]
 
 
@@ -72,7 +72,7 @@ class SubjectBlock(nn.Module):
         mixed = self.subj_layer(signal, subject)
         if self.proj_layer is None:
             return mixed
-        return torch.baddbmm(self.proj_layer.bias[:, None], self.proj_layer.weight.expand(len(mixed), -1, -1), mixed)
+        return torch.baddbmm(self.proj_layer.bias[:, None], self.proj_layer.weight.expand(mixed.shape[0], -1, -1), mixed)
 
     @torch.no_grad()
     def channel_weights(self, replica: bool = False) -> Tensor:
