@@ -170,7 +170,7 @@ class BaseTrainer(TemplateMethods, ABC):
         step_before, place_before = self.global_step, self.feed.place
         is_trained = self.feed.is_done or self.global_step >= self.total_updates  # resumed: only validation is left
         train = self._read_meter() if is_trained else self.train_epoch(self.feed)
-        rate = self.world.size * self.meter.samples_of_epoch() / (time.time() - started)
+        rate = self.world.size * self.meter.samples_of_epoch / (time.time() - started)
         self._count_foreign_updates(step_before, place_before)
         last = self.global_step >= self.total_updates
         values = self._validate() if (epoch + 1) % self.args.eval_freq == 0 or last else {}
@@ -197,10 +197,10 @@ class BaseTrainer(TemplateMethods, ABC):
     def backward_and_step(self, loss: torch.Tensor, weight: float | None = None, parts: dict | None = None) -> None:
         """Backward of one micro-batch and, when the update is complete, one optimizer step; also for own loops."""
         batch = self.feed.batch
-        if weight is None:
-            weight = predicting.size_of(batch)
+        samples = predicting.size_of(batch)
+        weight = samples if weight is None else weight
         self.step.backward(loss, weight)
-        self.meter.add(loss, weight, batch, parts)
+        self.meter.add(loss, weight, batch, parts, samples)
         if self.step.pending >= self.step.accumulate or self.feed.is_last:
             self._update()
 

@@ -28,14 +28,18 @@ class Meter:
         self.epoch: Sums = {}
         self.interval: Sums = {}
         self.norm = math.nan
-        self.samples, self.since = 0.0, time.perf_counter()
+        self.samples_of_epoch = 0  # that this process trained on
+        self.before, self.since = 0, time.perf_counter()
 
     def reset(self) -> None:
         """At the start of an epoch."""
-        self.epoch = {}
+        self.epoch, self.samples_of_epoch, self.before = {}, 0, 0
 
-    def add(self, loss: torch.Tensor, weight: float, batch: Any, parts: dict[str, torch.Tensor] | None = None) -> None:
-        """The mean loss of one micro-batch over `weight` items; the batch is kept until then, to name its records."""
+    def add(self, loss: torch.Tensor, weight: float, batch: Any, parts: dict[str, torch.Tensor] | None = None,
+            samples: int = 0) -> None:
+        """The mean loss of one micro-batch of `samples` over `weight` items; the batch is kept until then, to name its
+        records."""
+        self.samples_of_epoch += samples
         if self.watched:
             parts, self.watched = {**(parts or {}), **self.watched}, {}
         self.waiting.append((loss.detach(), weight, batch, parts))
@@ -56,7 +60,6 @@ class Meter:
         for count, (_, weight, batch, parts) in enumerate(waiting, 1):
             for name in ("loss", *(parts or {})):
                 self._take(name, next(values), weight, batch)
-            self.samples += weight
             self.norm = norm_after.get(count, self.norm)
             if count in norm_after and not math.isfinite(self.norm) and not norms_may_overflow:
                 raise Diverged(f"the norm of the gradient is {self.norm}").with_batch(batch)
@@ -78,15 +81,11 @@ class Meter:
         sums, self.interval = self.interval, {}
         return _means(sums, world)
 
-    def samples_of_epoch(self) -> float:
-        """Records that this rank has trained on in the epoch, as far as the losses were read."""
-        return self.epoch.get("loss", [0.0, 0.0])[1]
-
     def samples_per_second(self) -> float:
         """Of this rank, since the last call."""
         now = time.perf_counter()
-        rate = self.samples / max(now - self.since, 1e-9)
-        self.samples, self.since = 0.0, now
+        rate = (self.samples_of_epoch - self.before) / max(now - self.since, 1e-9)
+        self.before, self.since = self.samples_of_epoch, now
         return rate
 
     def state_dict(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from src.trainer.distributed import World
 from src.trainer.meter import Meter, shared_out
 
@@ -25,3 +27,15 @@ def test_of_more_processes_the_first_takes_the_sums_and_all_know_the_names():
     assert first["epoch"]["loss"] == [8.0, 4.0]
     for other in others:
         assert other["epoch"] == {"loss": [0.0, 0.0], "size": [0.0, 0.0]}
+
+
+def test_samples_are_counted_and_not_what_the_losses_weigh():
+    meter = Meter()
+    meter.add(torch.tensor(1.0), 500.0, None, samples=4)
+    meter.add(torch.tensor(1.0), 300.0, None, samples=2)
+    meter.read()
+    assert meter.samples_of_epoch == 6
+    assert meter.samples_per_second() > 0
+    assert meter.samples_per_second() == 0
+    meter.reset()
+    assert meter.samples_of_epoch == 0
