@@ -18,7 +18,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from multiprocessing import active_children
 from pathlib import Path
 from statistics import median
 
@@ -85,6 +87,8 @@ def measured(kind: str, raw: Path, output: Path, workers: int, steps: list[str])
 
 
 def once(raw: Path, output: Path, kind: str, workers: int, steps: list[str]) -> None:
+    largest = [0.0]
+    threading.Thread(target=watch_workers, args=(largest,), daemon=True).start()
     began = time.perf_counter()
     if kind == "loop":
         plain_loop(raw, output)
@@ -93,8 +97,19 @@ def once(raw: Path, output: Path, kind: str, workers: int, steps: list[str]) -> 
     wall = time.perf_counter() - began
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     used = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
-    largest = {"MB": own.ru_maxrss / 1024, "worker MB": children.ru_maxrss / 1024}
-    print(json.dumps({"wall": wall, "process": used, **largest}))
+    print(json.dumps({"wall": wall, "process": used, "MB": own.ru_maxrss / 1024, "worker MB": largest[0]}))
+
+
+def watch_workers(largest: list[float]) -> None:
+    """Their peaks; not from getrusage, where a child begins with what its parent had."""
+    while True:
+        for child in active_children():
+            try:
+                status = Path(f"/proc/{child.pid}/status").read_text()
+                largest[0] = max(largest[0], int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+            except (OSError, IndexError):
+                continue
+        time.sleep(0.3)
 
 
 def speed(records: int, rounds: int) -> None:

@@ -4,8 +4,9 @@ A record is, for int16, the scale of each lead (float32) and then (leads, sample
 is missing; for float32 the samples as they are, NaN where missing. Little-endian, each record begins at a multiple of
 64 bytes. `index.npz` has per record shard, offset, samples and gaps (any sample missing), per shard bytes and CRC-32.
 
-Shards are mapped, so any range of samples is read without the rest; the maps are let go when READ_AT_ONCE bytes were
-read through them, so a process stays small beside a set that is larger than memory.
+Shards are mapped, so any range of samples is read without the rest. The maps are let go when READ_AT_ONCE bytes were
+read through them, so a process stays small beside a set that is larger than memory, and there are never more than
+OPEN_AT_ONCE.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import zlib
 from collections.abc import Iterable
 from itertools import groupby
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from src.errors import UserError
 
 FOLDER, INDEX, ALIGN = "shards", "index.npz", 64
 MISSING, LARGEST = -32768, 32767
-READ_AT_ONCE = 256 << 20
+READ_AT_ONCE, OPEN_AT_ONCE = 256 << 20, 200  # bytes; maps, each of which holds a file handle
 DTYPES = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 
 
@@ -159,12 +161,18 @@ class ShardReader(SignalReader):
         assert self._dtype is not None
         shard, offset, samples = int(self.shard[row]), int(self.offset[row]), int(self.samples[row])
         whole = self._maps.get(shard)
-        if whole is None:
-            whole = self._maps[shard] = np.asarray(np.memmap(self._path(shard), np.uint8, "r"))
+        whole = self._map(shard) if whole is None else whole
         begin = offset + self._scales
         stored = whole[begin:begin + self.leads * samples * self._dtype.itemsize]
         scales = whole[offset:begin].view("<f4")[:, None] if self._scales else None
         return stored.view(self._dtype).reshape(self.leads, samples), scales
+
+    def _map(self, shard: int) -> np.ndarray:
+        if len(self._maps) >= OPEN_AT_ONCE:
+            del self._maps[next(iter(self._maps))]
+        with self._path(shard).open("rb") as file:
+            whole = self._maps[shard] = np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), np.uint8)
+        return whole
 
     def read(self, row: int, low: int, high: int) -> np.ndarray:
         whole, scales = self._stored(row)

@@ -185,6 +185,16 @@ def test_maps_are_let_go_after_so_many_bytes(tmp_path, monkeypatch):
     assert held == {0, 1, 2}
 
 
+def test_no_more_files_are_open_than_allowed(tmp_path, monkeypatch):
+    read = reader(tmp_path, "shards")
+    expected = [read.digest(row) for row in range(7)]
+    monkeypatch.setattr(shard_store, "OPEN_AT_ONCE", 1)
+    read._maps.clear()
+    for row in (0, 6, 1, 5, 2, 4, 3):
+        assert read.digest(row) == expected[row]
+        assert len(read._maps) == 1
+
+
 def _digests(read, queue):
     queue.put([read.digest(row) for row in range(7)])
 
