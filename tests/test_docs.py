@@ -57,6 +57,8 @@ def folder(tmp_path_factory):
     small = ["subjects=2", "words=3", "trials_per_word=10", "test_trials_per_word=2", "stretches=10"]
     words = ["simulate", "--dataset", "simulated_seeg", "--layout", "duin", "--output", str(place / "my_release")]
     assert prepare.main([*words, "--dataset_args", *small]) == 0
+    words = ["simulate", "--layout", "mimic", "--output", str(place / "my_mimic"), "--limit", "40"]
+    assert prepare.main([*words, "--dataset_args", "patients=40"]) == 0
     fairseq_files.write_pairs(place / "my_pairs")
     fairseq_files.write_manifests(place / "my_manifests", 16)
     fairseq_files.write_arrays(place / "my_arrays", 16)

@@ -1,0 +1,106 @@
+"""The lead-I pipeline by its commands, from MIMIC-IV-ECG's files (simulated ones) to test metrics."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+
+import pytest
+
+import prepare
+import train
+from tests.pipelines.ecgfm_files import write_raw
+
+judge = importlib.import_module("test")  # the door
+
+
+@pytest.fixture(scope="module")
+def mimic(tmp_path_factory):
+    return write_raw(tmp_path_factory.mktemp("raw") / "mimic")
+
+
+def ecgfm(stage: str, base, raw=None, *more: str) -> int:
+    roots = ["--base_dir", str(base), *(["--raw_root", str(raw)] if raw else [])]
+    return prepare.main(["ecgfm", stage, *roots, *more])
+
+
+def test_from_mimics_files_to_test_metrics(tmp_path, mimic, capsys):
+    base, runs = tmp_path / "base", tmp_path / "runs"
+    assert ecgfm("all", base, mimic, "--split_ratio", "0.5", "0.25", "0.25", "--num_workers", "0") == 0
+    out = capsys.readouterr().out
+    stages = ["--- split", "--- labels", "--- preprocess", "--- build"]  # weights come from the training part
+    assert [line for line in out.splitlines() if line.startswith("---")] == stages
+    assert "weights    counted over the training part" in out
+    manifests = base / "build/data/finetune_lead1_duplicated/manifests"
+    assert train.main(["--model", "ecg_transformer", "--preset", "tiny", "--dataset", "manifest", "--data_path",
+                       str(manifests), "--pos_weight", str(manifests / "pos_weight.txt"), "--normalize", "none",
+                       "--monitor", "loss", "--batch_size", "8", "--max_steps", "2", "--save_dir", str(runs),
+                       "--experiment_name", "lead1", "--no_use_tensorboard"]) == 0
+    capsys.readouterr()
+    assert judge.main(["--weights", str(runs / "lead1"), "--layout", "ecgfm", "--base_dir", str(base)]) == 0
+    written = {path.name.partition("_")[0]: path for path in (base / "eval/data").iterdir()}
+    listed = rows_of(base / "build/data/test_lead1_duplicated/test_file_list.csv")
+    predictions, metrics = rows_of(written["predictions"]), rows_of(written["eval"])
+    assert sorted(row["study_id"] for row in predictions) == sorted(row["study_id"] for row in listed)
+    names = [row["name"] for row in rows_of(manifests / "label_def.csv")]
+    assert list(predictions[0]) == ["study_id", *names]
+    assert [row["label"] for row in metrics] == [*names, "__macro__", "__micro__"]
+    assert int(metrics[-1]["n_pos"]) + int(metrics[-1]["n_neg"]) == 17 * len(listed)
+    assert f"{len(listed)} records of" in capsys.readouterr().out  # the report judges records, too
+
+
+def rows_of(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_check_tells_what_is_there_and_where_the_rest_comes_from(tmp_path, mimic, capsys):
+    assert ecgfm("check", tmp_path) == 2
+    out = capsys.readouterr().out
+    assert out.count("missing") == 3
+    assert "physionet.org/content/mimic-iv-ecg/1.0 (open, ODbL 1.0)" in out
+    assert "raw_for_labeling/machine_measurements.csv" in out
+    assert "label_inputs/machine_measurements.csv" in out
+    assert ecgfm("check", tmp_path, mimic) == 0
+    out = capsys.readouterr().out
+    assert "its first record can be read" in out
+    assert out.count("to do") == 4
+    assert ecgfm("split", tmp_path, mimic) == 0
+    capsys.readouterr()
+    assert ecgfm("check", tmp_path, mimic, "--leads", "V1") == 0
+    out = capsys.readouterr().out
+    assert "done       split" in out
+    assert "lead_7_duplicated, 0 files" in out
+    assert "for 24 records of 10 s" in out
+
+
+def test_check_reads_a_recording(tmp_path, mimic, capsys):
+    (tmp_path / "split/data").mkdir(parents=True)
+    (tmp_path / "split/data/record_list.csv").write_text("study_id,path\n1,files/nowhere/1\n")
+    assert ecgfm("check", tmp_path, mimic) == 2
+    assert "missing    recordings (WFDB)" in capsys.readouterr().out
+
+
+def test_the_base_folder_is_the_flags_before_the_variables(tmp_path, mimic, monkeypatch):
+    monkeypatch.setenv("ECG_FINETUNE_BASE", str(tmp_path / "variable"))
+    assert ecgfm("split", tmp_path / "flag", mimic) == 0
+    assert prepare.main(["ecgfm", "split", "--raw_root", str(mimic)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flag", "variable"]
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["ecgfm"], "no stage"),
+    (["ecgfm", "biuld"], "did you mean build?"),
+    (["ecgfm", "split", "--leads", "II"], "--leads: has no effect on prepare.py ecgfm split"),
+    (["ecgfm", "split", "--valid-frac", "0.2"], "did you mean --split_ratio?"),
+    (["ecgfm", "split", "--split_ratio", "0.8", "0.8", "0.1"], "expected shares with a sum of 1"),
+    (["ecgfm", "preprocess"], "--raw_root is not given"),
+    (["ecgfm", "all", "--raw_root", "r", "--leads", "MLII"], "MLII is none of the leads"),
+    (["ecgfm", "labels", "--labeler_args", "mode=absent"], "mode=absent"),
+    (["ecgfm", "preprocess", "--raw_root", "r", "--replica", "--prepare_args", "gaps=zero"],
+     "has no effect with --replica"),
+])
+def test_mistakes_are_said(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert prepare.main(words) == 2
+    assert said in capsys.readouterr().err
