@@ -127,6 +127,13 @@ TESTS = {
     "splits": "test_flags_of_subjects.py::test_splits_are_those_of_another_run",
     "freeze_finetune_updates": "trainer/test_ecg_trainer.py::test_the_backbone_waits_for_so_many_updates",
     "seconds": "test_prepare.py::test_seconds_is_how_much_is_drawn",
+    "raw_root": "test_prepare.py::test_a_folder_of_recordings_becomes_a_data_set_that_trains",
+    "store": "test_prepare.py::test_a_folder_of_recordings_becomes_a_data_set_that_trains",
+    "prepare_args": "test_prepare.py::test_flags_reach_the_preparation",
+    "shard": "test_prepare.py::test_shards_of_a_batch_system_and_merge",
+    "engine": "test_prepare.py::test_the_engine_is_the_one_that_is_named",
+    "robustness": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
+    "explain": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
 }
 
 
@@ -391,7 +398,7 @@ def test_all_flags_are_printed_with_their_values_and_where_these_are_from(capsys
     assert "0.5" in shown["lr"]
     assert "[command line]" in shown["lr"]
     assert "[recipe]" in shown["epochs"]
-    assert "[test]" in shown["weights"]
+    assert "[test, export]" in shown["weights"]
     assert "[" not in shown["grad_clip"]
     assert not any("hyperparameters of" in line for line in lines)
 

@@ -139,6 +139,14 @@ def test_the_set_s_own_recipe_counts_less_than_what_is_typed(raw, tmp_path, monk
     assert (spec["channels"], spec["rate_hz"]) == (["V1"], 25)
 
 
+def test_the_engine_is_the_one_that_is_named(raw, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("src.data.prepare.engine._with_ray", lambda *given: asked.append("ray"))
+    monkeypatch.setattr("src.data.prepare.engine._finish_together", lambda *given: None)
+    assert ready(raw, tmp_path / "out", "--engine", "ray") == 0
+    assert asked == ["ray"]
+
+
 def test_shards_of_a_batch_system_and_merge(raw, tmp_path, capsys):
     assert ready(raw, tmp_path / "out", "--shard", "1/2") == 0
     assert "part 1/2 is finished" in capsys.readouterr().out
