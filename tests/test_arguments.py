@@ -132,6 +132,10 @@ TESTS = {
     "prepare_args": "test_prepare.py::test_flags_reach_the_preparation",
     "shard": "test_prepare.py::test_shards_of_a_batch_system_and_merge",
     "engine": "test_prepare.py::test_the_engine_is_the_one_that_is_named",
+    "base_dir": "pipelines/test_ecgfm.py::test_from_mimics_files_to_test_metrics",
+    "leads": "pipelines/test_ecgfm.py::test_leads_have_folders_of_their_own_and_lie_in_their_rows",
+    "labeler_config": "pipelines/test_ecgfm.py::test_labeler_config_and_labeler_args_decide_the_labels",
+    "labeler_args": "pipelines/test_ecgfm.py::test_labeler_config_and_labeler_args_decide_the_labels",
     "robustness": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
     "explain": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
 }

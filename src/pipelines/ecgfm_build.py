@@ -27,7 +27,7 @@ from src.pipelines.ecgfm_labels import RecordLabels, definition_of, read_record_
 from src.pipelines.ecgfm_preprocess import read_column
 from src.pipelines.many_files import in_processes
 
-OURS = re.compile(r"mimic_iv_ecg_\d+_\d+\.mat")
+OURS = re.compile(r"mimic_iv_ecg_\d+_\d+\.mat(\.\d+\.tmp)?")  # half-written ones of a killed process too
 
 
 class Piece(NamedTuple):

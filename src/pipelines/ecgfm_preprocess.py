@@ -97,6 +97,8 @@ def _journal(tree: Tree) -> Path:
 def _begin(tree: Tree, options: SignalOptions, replica: bool) -> dict[int, dict[str, Any]]:
     """What the journal says about each study. UserError where it was begun with other settings."""
     tree.mats.mkdir(parents=True, exist_ok=True)
+    for half_written in tree.mats.glob("*.mat.*.tmp"):  # of a killed process
+        half_written.unlink()
     settings = {"settings": asdict(options) | {"replica": replica}}
     entries, ends = read_journal(_journal(tree))
     if entries and entries[0] != settings:

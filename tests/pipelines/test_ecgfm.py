@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import importlib
+import shutil
 
+import numpy as np
 import pytest
 
 import prepare
 import train
+from src.data.labels.configuration import DEFAULT
+from src.data.readers.mat import read_mat
 from tests.pipelines.ecgfm_files import write_raw
 
 judge = importlib.import_module("test")  # the door
@@ -72,6 +76,26 @@ def test_check_tells_what_is_there_and_where_the_rest_comes_from(tmp_path, mimic
     assert "done       split" in out
     assert "lead_7_duplicated, 0 files" in out
     assert "for 24 records of 10 s" in out
+
+
+def test_leads_have_folders_of_their_own_and_lie_in_their_rows(tmp_path, mimic):
+    assert ecgfm("all", tmp_path, mimic, "--leads", "II", "V1", "--limit", "8", "--num_workers", "0") == 0
+    path = next((tmp_path / "preprocess/data/leads_2-7").glob("*.mat"))
+    assert np.flatnonzero(read_mat(path, "feats").any(axis=1)).tolist() == [1, 6]
+    assert len(list((tmp_path / "build/data/finetune_leads2-7/segmented_5s").iterdir())) == 16
+
+
+def test_labeler_config_and_labeler_args_decide_the_labels(tmp_path, mimic):
+    config, table = tmp_path / "config", tmp_path / "labels/computed_labels/labels.csv"
+    shutil.copytree(DEFAULT, config)
+    (config / "label_def.csv").write_text("name\nSinus rhythm\n")
+    (tmp_path / "labels/label_inputs").mkdir(parents=True)
+    (tmp_path / "labels/label_inputs/machine_measurements.csv").write_text(
+        "study_id,report_0,report_1\n1,No sinus rhythm,\n2,Sinus rhythm,\n")
+    assert ecgfm("labels", tmp_path, None, "--labeler_config", str(config)) == 0
+    assert table.read_text() == "idx,Sinus rhythm\n0,1\n1,1\n"
+    assert ecgfm("labels", tmp_path, None, "--labeler_config", str(config), "--labeler_args", "mode=attrib_absent") == 0
+    assert table.read_text() == "idx,Sinus rhythm\n0,0\n1,1\n"
 
 
 def test_check_reads_a_recording(tmp_path, mimic, capsys):
