@@ -2,7 +2,7 @@
 
     python benchmarks/convert_recordings.py SRC_DIR OUT_DIR [SET ...]
 
-Writes OUT_DIR/{cinc2017_wfdb, cinc2017, ptbxl, bci2_iv, seeg_ccep}; `src` knows none of these sets.
+Writes OUT_DIR/{cinc2017_wfdb, cinc2017, ptbxl, mitbih, bci2_iv, seeg_ccep}; `src` knows none of these sets.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 BEFORE_S, AFTER_S = 0.5, (0.02, 0.52)  # of the stimulation pulse; its artefact ends within 20 ms
+BEAT_S = 1.0  # before and after an R peak: the neighbouring beats tell how early it comes
 TEST_FOLDS = (9, 10)  # PTB-XL: folds 1 to 8 train
 
 
@@ -47,6 +48,23 @@ def ptbxl(source: Path, out: Path) -> None:
           scale=pack["scale"], subset=np.where(np.isin(pack["fold"], TEST_FOLDS), "test", "train"))
 
 
+def mitbih(source: Path, out: Path) -> None:
+    """Beats of six half-hour records, premature ventricular or not; a record is a patient, one lead."""
+    beats: dict[str, list] = {"signal": [], "label": [], "subject": [], "record": []}
+    for path in sorted((source / "mitbih").glob("mitbih_*.npz")):
+        pack = _load(path)
+        around = round(BEAT_S * float(pack["fs"]))
+        padded, name = np.pad(pack["signal"][0], around, mode="edge"), str(pack["record_id"])
+        for sample, is_pvc in zip(pack["r_sample"].tolist(), pack["is_pvc"].tolist()):
+            beats["signal"].append(padded[sample:sample + 2 * around])
+            beats["label"].append(int(is_pvc))
+            beats["subject"].append(name)
+            beats["record"].append(f"{name}_{sample:06d}")
+    columns = {name: np.array(values) for name, values in beats.items()}
+    _save(out / "mitbih", **columns | {"signal": columns["signal"][:, None]}, classes=np.array(["other", "PVC"]),
+          channels=np.array(["ECG"]), fs=pack["fs"], unit=pack["units"], scale=pack["scale"])
+
+
 def bci2_iv(source: Path, out: Path) -> None:
     """Scalp EEG before a key press of the left or right hand: one person, so trials stand for subjects."""
     pack = _load(source / "bci2_iv" / "bci2_iv_train.npz")
@@ -70,8 +88,8 @@ def seeg_ccep(source: Path, out: Path) -> None:
           channels=np.array(["site"]), fs=pack["fs"], unit=pack["units"], scale=pack["scale"])
 
 
-SETS = {"cinc2017": cinc2017, "cinc2017_wfdb": cinc2017_wfdb, "ptbxl": ptbxl, "bci2_iv": bci2_iv,
-        "seeg_ccep": seeg_ccep}
+SETS = {"cinc2017": cinc2017, "cinc2017_wfdb": cinc2017_wfdb, "ptbxl": ptbxl, "mitbih": mitbih,
+        "bci2_iv": bci2_iv, "seeg_ccep": seeg_ccep}
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

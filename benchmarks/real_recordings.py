@@ -53,6 +53,7 @@ TASKS = (
     Task("cinc2017", "resnet1d", "f1_macro", 0.745, pretraining="cinc2017_pretraining"),
     Task("ptbxl", "resnet1d", "auroc", 0.800),
     Task("ptbxl", "resnet1d", "auroc", 0.800, pretraining="ptbxl_pretraining"),
+    Task("mitbih", "resnet1d", "auroc", 0.990),
     Task("bci2_iv", "duin_cls", "accuracy", 0.735),
     Task("bci2_iv", "cnn", "accuracy", 0.735),
     Task("seeg_ccep", "cnn", "auroc", 0.728),
