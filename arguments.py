@@ -49,8 +49,9 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("preset", None, str, "a size of the model", choices=("tiny", "small", "base")),
         _flag("dropout", None, float, "every dropout probability of the model at once", least=0, most=0.95),
         _flag("init_from", None, str, "start from these weights: a run folder or a file"),
-        _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone; the rest is as in "
-              "evaluation", choices=("none", "backbone", "all_but_subject")),
+        _flag("freeze", "none", str, "train the head alone, or the subject's input layer alone, the rest being as "
+              "in evaluation; or the head and low-rank updates of the rest (--model_args lora.rank=8 lora.alpha=16)",
+              choices=("none", "backbone", "all_but_subject", "lora")),
         _flag("freeze_finetune_updates", 0, int, "the head alone learns for so many updates, the rest after them",
               least=0, of_models=True),
         _flag("vqkd_ckpt", None, str, "the trained VQ-VAE whose codes are predicted: a run folder or a file",

@@ -19,6 +19,8 @@ from src.options import key_values
 from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state
 from src.trainer.duin_sections import class_names
 
+LORA_RANK = 8  # of --freeze lora, where --model_args lora.rank does not say otherwise
+
 
 def companions_of_run(args: Any) -> dict[str, Any]:
     """What a run needs beside its model and does not train: the VQ-VAE whose codes are predicted (vqvae), the word
@@ -204,7 +206,8 @@ def models_for(target: TargetSpec) -> list[str]:
 
 
 def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subjects: int = 1) -> dict[str, Any]:
-    """Weakest first: what the data say, the recipe (--replica: none), --preset, --dropout, --replica, --model_args."""
+    """Weakest first: what the data say, the recipe (--replica: none), --preset, --dropout, --freeze lora, --replica,
+    --model_args."""
     known = options.leaves(model_class.Config)
     recipe = recipe_arguments(args)
     values: dict[str, Any] = {"n_subjects": subjects} if "n_subjects" in known else {}
@@ -216,6 +219,11 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
         if not dropouts:
             raise UserError(f"--dropout: {args.model} has no dropout", f"its hyperparameters: {', '.join(known)}")
         values |= dropouts
+    if args.freeze == "lora":
+        if "lora.rank" not in known:
+            raise UserError(f"--freeze lora: {args.model} has no low-rank updates", "models that have: ecg_transformer, "
+                            "arcface; --freeze backbone trains the head alone")
+        values["lora.rank"] = LORA_RANK
     if args.replica:
         values["replica"] = True
     return values | typed_arguments(args)

@@ -91,6 +91,7 @@ _ECG_WAV2VEC2_ARGS = ["features.grad_scale=0.1", "input_dropout=0.1", "features_
 _SIMULATED_ECG_PRETRAINING = {"epochs": 20, "lr": 5e-4, "scheduler": "onecycle"}
 _ECG_CONTRASTIVE = {**_ECG_PRETRAINING, "model_args": ["features.grad_scale=0.1"]}
 _TWO_CHANGES = ["channel_dropout=0.5", "noise=0.1", "scale=0.2"]
+_3KG_CHANGES = ["vcg_rotation=45", "vcg_scaling=1.5", "lead_time_mask=0.5"]  # of the original
 
 MODELS: dict[str, ModelRow] = {
     "cnn": ModelRow(
@@ -271,7 +272,7 @@ MODELS: dict[str, ModelRow] = {
         about="pretraining of ECG-FM: wav2vec2, adjacent segments of a record compared, leads hidden at random",
         dataset="simulated_ecg",
         kinds=("embedding",), own_target="embedding", has=("replica",), lacks=_UNLABELLED,
-        recipe={**_ECG_PRETRAINING, "model_args": _ECG_WAV2VEC2_ARGS, "augmentation": ["channel_dropout=0.5"]},
+        recipe={**_ECG_PRETRAINING, "model_args": _ECG_WAV2VEC2_ARGS, "augmentation": ["random_leads_masking=0.5"]},
         recipes={"simulated_ecg": {**_SIMULATED_ECG_PRETRAINING, "dataset_args": ["views=adjacent"]}},
         presets={"tiny": {**_ECG_TINY, **_CODES_TINY}, "small": _ECG_SMALL, "base": {}},
     ),
@@ -301,7 +302,7 @@ MODELS: dict[str, ModelRow] = {
         about="simclr whose views belong together by patient (3KG)",
         dataset="simulated_ecg",
         kinds=("embedding",), own_target="embedding", has=("replica",), lacks=_UNLABELLED,
-        recipe={**_ECG_CONTRASTIVE, "augmentation": _TWO_CHANGES},
+        recipe={**_ECG_CONTRASTIVE, "augmentation": _3KG_CHANGES},
         recipes={"simulated_ecg": {**_SIMULATED_ECG_PRETRAINING, "dataset_args": ["views=same"]}},
         presets={"tiny": _ECG_TINY, "small": _ECG_SMALL, "base": {}},
     ),

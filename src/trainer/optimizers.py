@@ -9,11 +9,17 @@ import torch
 from torch import nn
 
 from src.errors import UserError
+from src.models.layers.lora import lora_parameters
 
 
 def freeze(model: Any, what: str) -> None:
-    """--freeze: `backbone` trains the head alone, `all_but_subject` what each subject has for itself."""
-    if what == "backbone":
+    """--freeze: `backbone` trains the head alone, `lora` the head and low-rank updates of the rest, `all_but_subject`
+    what each subject has for itself."""
+    if what != "lora" and any(True for _ in lora_parameters(model)):
+        raise UserError("lora.rank: low-rank updates are for a network that is frozen", "--freeze lora")
+    if what == "lora":
+        freeze_all_but_lora(model)
+    elif what == "backbone":
         freeze_backbone(model)
     elif what == "all_but_subject":
         freeze_all_but_subject(model)
@@ -29,6 +35,18 @@ def freeze_all_but_subject(model: Any) -> None:
     model.train = lambda mode=True: model
     for part in parts:
         part.requires_grad_(True)
+
+
+def freeze_all_but_lora(model: Any) -> None:
+    """The backbone keeps its weights; their low-rank updates and the head learn, with dropout as ever."""
+    updates = list(lora_parameters(model))
+    if not updates:
+        raise UserError(f"--freeze lora: {type(model).__name__} has no low-rank updates",
+                        "--model ecg_transformer or arcface, with --model_args lora.rank=8")
+    for part in model.backbone():
+        part.requires_grad_(False)
+    for parameter in updates:
+        parameter.requires_grad_(True)
 
 
 def freeze_backbone(model: Any) -> None:

@@ -22,6 +22,7 @@ from src.models.layers.conv_features import ConvFeatures
 from src.models.layers.dropout import Dropout
 from src.models.layers.encoder import Encoded, Encoder
 from src.models.layers.gradients import scale_gradient
+from src.models.layers.lora import without_lora
 from src.models.layers.pooling import nonzero_mean
 from src.models.layers.positional_conv import PositionalConvolution
 from src.options import leaves
@@ -154,5 +155,5 @@ class EcgBackbone(BaseModel):
 
     def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """A state dict of fairseq-signals under our names; ours as it is. Codes and projections of pretraining go
-        along: what a model has not is reported by whoever loads."""
-        return own_names(state)
+        along: what a model has not is reported by whoever loads. Low-rank updates are merged into what they update."""
+        return without_lora(own_names(state))

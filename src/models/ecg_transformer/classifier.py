@@ -16,6 +16,7 @@ from src.models.checks import at_least, probability
 from src.models.ecg_transformer.backbone import EcgBackbone
 from src.models.ecg_transformer.config import BackboneConfig, TransformerConfig, fine_tuned
 from src.models.layers.dropout import Dropout
+from src.models.layers.lora import LoraConfig, add_lora
 from src.models.layers.margin import cosine_logits
 from src.models.layers.pooling import AttentiveClassifier, nonzero_mean
 
@@ -40,9 +41,11 @@ class EcgTransformer(EcgBackbone):
     class Config(BackboneConfig):
         encoder: TransformerConfig = field(default_factory=fine_tuned)
         head: HeadConfig = field(default_factory=HeadConfig)
+        lora: LoraConfig = field(default_factory=LoraConfig)
 
     def __init__(self, config: Any, channels: int, outputs: int):
         super().__init__(config, channels)
+        add_lora(self.encoder, config.lora)
         self.final_dropout = Dropout(config.head.dropout)
         self.proj = (nn.Linear(self.dim, outputs) if config.head.kind == "linear"
                      else AttentiveClassifier(self.dim, config.head.n_heads, outputs))
@@ -69,6 +72,15 @@ class EcgTransformer(EcgBackbone):
             frames = self.encode(signal, time_mask)
         return self.classify(*frames)
 
+    @property
+    def has_plain_head(self) -> bool:
+        """Whether the head needs no more of a record than its embedding."""
+        return isinstance(self.proj, nn.Linear) and self.final_dropout.p == 0
+
+    def judge(self, embedding: Tensor) -> Tensor:
+        """`embed`'s (B, D) -> what `forward` gives, (B, K) logits, of a plain head."""
+        return self.proj(embedding)
+
     def classify(self, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
         """(B, N, D) frames of the encoder, (B, N) True = no padding -> (B, K) logits."""
         tokens = self.final_dropout(tokens)
@@ -89,6 +101,7 @@ class ArcFace(EcgBackbone):
         final_dropout: float = 0.0
         scale: float = 32.0
         margin: float = 0.5  # radians that training adds to the angle to the own class
+        lora: LoraConfig = field(default_factory=LoraConfig)
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -96,6 +109,7 @@ class ArcFace(EcgBackbone):
 
     def __init__(self, config: Any, channels: int, outputs: int):
         super().__init__(config, channels)
+        add_lora(self.encoder, config.lora)
         self.final_dropout = Dropout(config.final_dropout)
         self.kernel = nn.Parameter(torch.empty(outputs, self.dim))
         nn.init.xavier_uniform_(self.kernel)
@@ -116,6 +130,15 @@ class ArcFace(EcgBackbone):
         """(B, C, T) float32, (B, T) bool True = signal -> (B, K) logits. `frozen`: the head alone gets a gradient."""
         with torch.no_grad() if frozen else nullcontext():
             embedding = self.embed(signal, time_mask)
+        return self.judge(embedding)
+
+    @property
+    def has_plain_head(self) -> bool:
+        """Whether the head needs no more of a record than its embedding."""
+        return self.final_dropout.p == 0
+
+    def judge(self, embedding: Tensor) -> Tensor:
+        """`embed`'s (B, D) -> (B, K) logits."""
         return cosine_logits(embedding, self.kernel, self.config.scale)
 
     def exported(self) -> Callable[..., dict[str, Tensor]]:
@@ -124,7 +147,7 @@ class ArcFace(EcgBackbone):
     def identified(self, signal: Tensor, time_mask: Tensor | None = None) -> dict[str, Tensor]:
         """The same -> logits (B, K), and the embedding (B, D) by which strangers are compared."""
         embedding = self.embed(signal, time_mask)
-        return {"logits": cosine_logits(embedding, self.kernel, self.config.scale), "embedding": embedding}
+        return {"logits": self.judge(embedding), "embedding": embedding}
 
     def embed(self, signal: Tensor, time_mask: Tensor | None = None) -> Tensor:
         """The same -> (B, D) of unit length. The original's mean is over padded frames too (`replica`)."""
