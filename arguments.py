@@ -12,7 +12,7 @@ from typing import Any
 
 from src import registry
 
-TRAIN, TEST, PREPARE, COMPARE = "train", "test", "prepare", "compare"
+TRAIN, TEST, PREPARE, COMPARE, EXPORT = "train", "test", "prepare", "compare", "export"
 
 
 @dataclass(frozen=True)
@@ -220,8 +220,10 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("debug", False, bool, "a small part of the data, two epochs, every step logged"),
     ],
     "testing": [
-        _flag("weights", None, str, "what to test: a file, a run folder, or nothing for the newest run", many="?",
-              commands=(TEST,)),
+        _flag("weights", None, str, "which weights: a file, a run folder, or nothing for the newest run", many="?",
+              commands=(TEST, EXPORT)),
+        _flag("n_heads", None, int, "attention heads of weights of fairseq-signals whose file tells none", least=1,
+              commands=(TEST, EXPORT)),
         _flag("subset", "test", str, "which part of the data", commands=(TEST,)),
         _flag("robustness", False, bool, "score the records again as worse recordings of them: noise, absent leads, a "
               "wrong clock, mains, exchanged electrodes, a wrong gain (ECG)", commands=(TEST,)),
@@ -231,6 +233,24 @@ GROUPS: dict[str, list[Flag]] = {
         _flag("layout", None, str, "also write test_metrics.json and figures/ as the ECG tensor pipeline does; or test "
               "the records below --base_dir as the ECG-FM lead-I pipeline does (of its first README: ecgfm_readme)",
               choices=("tensor_pipeline", "ecgfm", "ecgfm_readme"), commands=(TEST,)),
+    ],
+    "exporting": [
+        _flag("format", "onnx", str, "ONNX (extra: onnx), the graph of torch.export (.pt2), or weights and their "
+              "configuration, which train.py and test.py read (safetensors)",
+              choices=("onnx", "torch_export", "safetensors"), commands=(EXPORT,)),
+        _flag("output", None, str, "folder to write into (default: export/ in the run folder)", commands=(EXPORT,)),
+        _flag("precision", "fp32", str, "what the network computes in; inputs and outputs stay fp32",
+              choices=("fp32", "fp16"), commands=(EXPORT,)),
+        _flag("check", True, bool, "run the file, compare it with PyTorch and time both", commands=(EXPORT,)),
+        _flag("normalizer", "inside", str, "the fitted normaliser is part of the graph, which then takes signals in "
+              "their unit; or whoever uses it normalises", choices=("inside", "outside"), commands=(EXPORT,)),
+        _flag("masks", False, bool, "the file also takes what the network can do without: which samples are signal",
+              commands=(EXPORT,)),
+        _flag("label_def", None, str, "label_def.csv with the names of the labels, of weights of fairseq-signals",
+              commands=(EXPORT,)),
+        _flag("rate_hz", None, float, "sampling rate of what weights of fairseq-signals were trained on", above=0,
+              commands=(EXPORT,)),
+        _flag("licence", None, str, "licence of the training data, for the card", commands=(EXPORT,)),
     ],
     "preparing": [
         _flag("raw_root", None, str, "folder of the raw recordings of a set", commands=(PREPARE,)),
@@ -297,6 +317,7 @@ ABOUT = {
     TRAIN: "Train a model on biosignals. With no flags: the tutorial model on simulated ECG.",
     TEST: "Test trained weights; rebuilds data and preprocessing from the checkpoint.",
     PREPARE: "Turn raw recordings into a data set, write simulated ones as files, or look at a file.",
+    EXPORT: "Write trained weights for other programs, with a card that says what goes in and what comes out.",
     COMPARE: "One table and one plot from several run folders.",
 }
 

@@ -80,8 +80,9 @@ def restore(args: Any) -> Restored:
 
 def _fairseq_state(path: Path, args: Any) -> dict[str, Any] | None:
     """Of a fine-tuned file of fairseq-signals, whose rate and names of labels are those of the data given."""
-    found = fairseq_weights.read(path)
+    found = fairseq_weights.read(path, args.n_heads)
     if found is None:
+        fairseq_weights.check_flags(path, n_heads=args.n_heads)
         return None
     if not _names_new_data(args):
         raise UserError(f"{path}: weights of fairseq-signals, which carry no data",

@@ -48,6 +48,7 @@ class BaseDataset(ABC):
     spec: SignalSpec
     target: TargetSpec
     source: str = ""  # one line for people: what these data are and where they come from
+    licence: str = ""  # of the data, where it is known
     within_subject: bool = False  # True where each subject is decoded from other trials of the same subject
     info: dict[str, np.ndarray] = {}  # noqa: RUF012  column (age, sex, device) -> (n,) str, "" where unknown
     labelled: bool = True  # False where `records.label` holds nothing: such records are predicted, not judged

@@ -54,6 +54,7 @@ class PreparedDataset(RecordedDataset):
         self.protocol, self.notes = about["protocol"], tuple(str(note) for note in about["notes"])
         self._arrange(np.full(len(self.records), spec.rate_hz), self._channels, self._unit)
         self.spec = replace(self.spec, steps=spec.steps, resampling=spec.resampling, preparation=spec.preparation)
+        self.licence = about["licence"]
         self.source = f"{about['set']}: {about['source']}, prepared in {self.path} ({about['store']}); licence: " \
                       f"{about['licence']}"
 

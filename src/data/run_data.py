@@ -68,7 +68,8 @@ class RunData:
     def describe(self) -> dict[str, Any]:
         """What a checkpoint carries about its data, as plain values."""
         return {"signal_spec": self.spec.to_dict(), "target_spec": self.target.to_dict(),
-                "normalizer": self.normalizer.state_dict(), "splits_digest": self.digest()}
+                "normalizer": self.normalizer.state_dict(), "splits_digest": self.digest(),
+                "source": self.dataset.source, "licence": self.dataset.licence}
 
     def digest(self) -> str:
         """Of the split by record names: testing refuses a split that is not the one trained with."""

@@ -175,14 +175,18 @@ def save_program(program: torch.export.ExportedProgram, path: Path) -> None:
 def program_runner(path: Path) -> Callable[[Arrays], list[np.ndarray]]:
     """The program in a file, as a function of arrays."""
     module = torch.export.load(path).module()
-    return lambda values: [found.numpy() for found in module(*map(torch.from_numpy, values))]
+    return _runner(module)
 
 
 def graph_runner(graph: Graph) -> Callable[[Arrays], list[np.ndarray]]:
     """The network in PyTorch, as a function of arrays."""
+    return _runner(graph)
+
+
+def _runner(network: Callable[..., tuple[Tensor, ...]]) -> Callable[[Arrays], list[np.ndarray]]:
     def run(values: Arrays) -> list[np.ndarray]:
         with torch.no_grad():
-            return [found.numpy() for found in graph(*map(torch.from_numpy, values))]
+            return [found.numpy() for found in network(*map(torch.from_numpy, values))]
 
     return run
 

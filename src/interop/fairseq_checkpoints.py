@@ -52,7 +52,7 @@ PRETRAINING = {"features_dropout": "dropout_features", "mask.ratio": "mask_prob"
 class FairseqFile:
     """`model` is our name, `config` its options by dotted name; `state` has the original's names. `outputs` counts the
     labels of a fine-tuned file (0: pretraining), `channels` the leads, `task` holds the plain settings of its data.
-    `notes` says what was not in the file and was assumed."""
+    `notes` says what was not in the file and was assumed; `names` are the labels', where somebody told them."""
 
     model: str
     config: dict[str, Any]
@@ -61,6 +61,7 @@ class FairseqFile:
     outputs: int = 0
     task: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def is_fairseq(content: Any) -> bool:

@@ -58,4 +58,4 @@ def onnx_runner(path: Path) -> Callable[[Arrays], list[np.ndarray]]:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [taken.name for taken in session.get_inputs()]
-    return lambda values: session.run(None, dict(zip(names, values, strict=True)))
+    return lambda values: list(map(np.asarray, session.run(None, dict(zip(names, values, strict=True)))))

@@ -10,12 +10,13 @@ import torch
 from src.errors import UserError
 from src.interop.archives import damage, first_line, is_archive
 from src.interop.pickles import PASSED_OVER, refusal
+from src.interop.safetensors_export import as_state, read_tensors
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     """Name -> tensor on the CPU. UserError for files that hold anything beyond tensors and plain values."""
     content = read_content(path)
-    average = _average(content)
+    average = average_of(content)
     for key in ("model", "state_dict", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -29,7 +30,7 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _average(content) -> dict[str, torch.Tensor]:
+def average_of(content) -> dict[str, torch.Tensor]:
     """The running average of the weights in a checkpoint of ours: it is what validation judged."""
     resume = content.get("resume") if isinstance(content, dict) else None
     ema = resume.get("ema") if isinstance(resume, dict) else None
@@ -55,12 +56,8 @@ def read_content(path: Path | str):
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except Exception as error:  # safetensors raises its own error classes for damaged files
-            raise UserError(f"{path}: not a safetensors file: {first_line(error)}") from None
+        tensors, plain = read_tensors(path)
+        return tensors if plain is None else as_state(path, tensors, plain)
     if is_archive(path) and (wrong := damage(path)):
         raise UserError(f"{path}: {wrong}", "a flipped bit would be loaded as a weight")
     try:

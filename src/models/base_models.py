@@ -50,7 +50,7 @@ class BaseModel(nn.Module, ABC):
     def exported(self) -> Callable[..., torch.Tensor | dict[str, torch.Tensor]]:
         """What `export.py` writes: a function whose parameters are `inputs` by name, those with a default optional. It
         gives one tensor or several by name. What is pretrained gives its encoder."""
-        return self.forward
+        return self.forward  # pyright: ignore[reportReturnType]  its shape is stated by each model
 
     def init_weights(self) -> None:
         """Called once by the trainer before the first step; the default keeps what the layers drew."""

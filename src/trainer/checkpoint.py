@@ -20,6 +20,7 @@ import torch
 from src.errors import UserError
 from src.interop.archives import damage, first_line, is_archive
 from src.interop.pickles import refusal
+from src.interop.safetensors_export import read_state
 
 FORMAT = 1
 LAST, PREVIOUS, BEST = "last.pth", "last.previous.pth", "best_model.pth"
@@ -95,6 +96,8 @@ def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
         raise UserError(f"{path}: no such file")
     if path.is_dir():
         raise UserError(f"{path}: a folder, a checkpoint file is expected")
+    if path.suffix == ".safetensors":
+        return read_state(path)
     if not is_archive(path):
         raise UserError(f"{path}: {_what_it_is(path)}, not a checkpoint of vagus", "nothing in it was executed")
     if verify and (wrong := damage(path)):

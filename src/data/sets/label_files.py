@@ -42,7 +42,17 @@ def label_names(folder: Path, count: int) -> tuple[str, ...]:
     """The first column of label_def.csv, where there is one; else label_0, label_1, ..."""
     path = folder / NAMES
     if not path.is_file():
-        return tuple(f"label_{number}" for number in range(count))
+        return numbered(count)
+    return read_names(path, count)
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names for labels that have none."""
+    return tuple(f"label_{number}" for number in range(count))
+
+
+def read_names(path: Path, count: int) -> tuple[str, ...]:
+    """The first column of a label_def.csv; UserError unless it names so many labels."""
     names = tuple(row[0].strip() for row in read_rows(path)[1:] if row and row[0].strip())
     if len(names) != count or len(set(names)) != count:
         raise UserError(f"{path}: {len(names)} names for {count} labels", "a line for each label, all different")
