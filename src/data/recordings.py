@@ -132,7 +132,6 @@ class RecordingsDataset(RecordedDataset):
         recording = read_recording(source.path, source.record, self.config.rate_hz, self.config.unit)
         if self.config.preparation:
             recording = prepare_signal(recording, replace(from_plain(self.config.preparation), samples=0))
-            recording.metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
         chosen = in_order(recording, self._channels)
         if not np.isfinite(chosen.signal).any():
             raise BadRecord(source.name, f"has {_listed(recording.channel_names)}, expected any of "

@@ -59,7 +59,7 @@ def _in_unit(recording: Recording, unit: str) -> Recording:
     if not any(factors):
         found = unit_name(str(units[0])) or "no unit"
         raise BadRecord(recording.name, f"cannot be turned into {unit}: it is in {found}")
-    metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
+    metadata = _without_units(recording)
     if all(factor == 1 for factor in factors):
         return replace(recording, unit=unit, metadata=metadata)
     by = np.array([np.nan if factor is None else factor for factor in factors], np.float32)[:, None]
@@ -77,8 +77,13 @@ def _one_channel(recording: Recording, which: str) -> Recording:
         rows = sorted(range(len(there)), key=lambda row: recording.channel_names[row] != "I")
         row = next((row for row in rows if there[row].any()), 0)
         signal = recording.signal[row:row + 1]
-    metadata = {key: value for key, value in recording.metadata.items() if key != "units"}
+    metadata = _without_units(recording)
     return replace(recording, signal=signal, channel_names=(which,), metadata=metadata)
+
+
+def _without_units(recording: Recording) -> dict[str, Any]:
+    """The metadata, where all channels have one unit now."""
+    return {key: value for key, value in recording.metadata.items() if key != "units"}
 
 
 def _trimmed(recording: Recording) -> Recording:
@@ -130,7 +135,8 @@ def fit(recording: Recording, config: PrepareConfig) -> Recording:
     if not np.isfinite(signal).any():
         raise BadRecord(recording.name, "holds no number")
     signal = np.ascontiguousarray(signal, np.float32)
-    return replace(recording, signal=signal, sampling_rate_hz=rate, annotations=marks,
+    metadata = recording.metadata if config.scale == "none" else _without_units(recording)
+    return replace(recording, signal=signal, sampling_rate_hz=rate, annotations=marks, metadata=metadata,
                    unit=unit_after(config, recording.unit))
 
 
