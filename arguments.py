@@ -231,8 +231,11 @@ GROUPS: dict[str, list[Flag]] = {
               "confident errors", least=0, commands=(TEST,)),
         _flag("output_dir", None, str, "where the results go (default: the run folder)", commands=(TEST, COMPARE)),
         _flag("layout", None, str, "also write test_metrics.json and figures/ as the ECG tensor pipeline does; or test "
-              "the records below --base_dir as the ECG-FM lead-I pipeline does (of its first README: ecgfm_readme)",
-              choices=("tensor_pipeline", "ecgfm", "ecgfm_readme"), commands=(TEST,)),
+              "the records below --base_dir as the ECG-FM lead-I pipeline does (of its first README: ecgfm_readme); or "
+              "outputs_<subset>.npy and targets_<subset>.npy as fairseq-signals does",
+              choices=("tensor_pipeline", "ecgfm", "ecgfm_readme", "fairseq"), commands=(TEST,)),
+        _flag("extract", ["output"], str, "which arrays --layout fairseq writes", many="+",
+              choices=("output", "encoder_out", "saliency"), needs=("layout", ("fairseq",)), commands=(TEST,)),
     ],
     "exporting": [
         _flag("format", "onnx", str, "ONNX (extra: onnx), the graph of torch.export (.pt2), or weights and their "

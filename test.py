@@ -37,14 +37,16 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     from src.evaluation.evaluate import evaluate
     from src.evaluation.judging import judged
     from src.evaluation.write import write
-    from src.pipelines import ecgfm_eval, tensor_pipeline
+    from src.pipelines import ecgfm_eval, fairseq_outputs, tensor_pipeline
 
     explaining.check(run, args)
+    if args.layout == fairseq_outputs.NAME:
+        fairseq_outputs.check(run, args)
     dataset, loader = run.data.dataset, run.loader(args.subset)
     predictions = run.trainer.predict(loader)
     if not dataset.labelled:
         predictions = predictions.without_labels()
-    target = TargetSpec.from_dict(run.checkpoint["target_spec"])
+    target = run.trainer.target_of(loader, TargetSpec.from_dict(run.checkpoint["target_spec"]))
     if args.layout in ecgfm_eval.LAYOUTS:
         predictions = ecgfm_eval.per_record(predictions, dataset.records, target.names, args.layout)
     evaluation = evaluate(predictions, target, dataset.records, run.fitted())
@@ -55,6 +57,8 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     console.show_evaluation(evaluation, story, report)
     if args.layout in ecgfm_eval.LAYOUTS:
         print(*ecgfm_eval.tell_tested(evaluation, args), sep="\n")
+    elif args.layout == fairseq_outputs.NAME:
+        print(*fairseq_outputs.tell_tested(run, args, loader, evaluation, report.parent), sep="\n")
     elif args.layout:
         print(*tensor_pipeline.tell_tested(evaluation, args.subset, run.args.data_path), sep="\n")
     if not dataset.labelled:

@@ -272,6 +272,7 @@ KNOWN: dict[str, Any] = {
     **{f"{builtins}.bytes": _no_bytes for builtins in ("builtins", "__builtin__")},
     "_codecs.encode": _bytes,
     "numpy.ndarray": "numpy.ndarray",
+    **{f"numpy.{name}": name for name in ("float16", "float32", "float64", "int32", "int64", "bool_")},  # as dtypes
     "numpy.dtype": _dtype,
     "numpy.core.multiarray._reconstruct": _array,
     "numpy.core.multiarray.scalar": _scalar,
