@@ -25,7 +25,7 @@ import torch.nn.functional as F
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import train
+from benchmarks.runs import Scores, run, test_scores, write_table
 from src.data.simulated.lexicon import MOTIFS
 from src.data.simulated.seeg import SimulatedSEEG
 from src.models.duin.llm import DuinLlm
@@ -51,7 +51,7 @@ def main() -> None:
                         help="what the VQ-VAE reconstructs: 2.5-10 Hz, or everything as published")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    scores: dict[tuple[int, str], list[float]] = {}
+    scores: Scores = {}
     for seed in args.seeds:
         folder = Path(args.out) / f"seed{seed}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def main() -> None:
                 found = classify(folder, seed, labelled, splits, start, starts[start])
                 scores.setdefault((labelled, start), []).append(found)
                 print(f"seed {seed}  {labelled:>2} per word  from {start:<6} {found:.3f}", flush=True)
-        write_table(Path(args.out), scores)
+        write_table(Path(args.out) / "table.json", scores, "accuracy")
 
 
 def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path]:
@@ -78,26 +78,6 @@ def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path]:
     mae = run(folder, "mae", seed, ["--model", "duin_mae", *data, *length, "--model_args", *NETWORK],
               ["--vqkd_ckpt", str(vqvae)])
     return {"vqvae": vqvae, "mae": mae, "oracle": oracle(folder / "oracle.pth", seed)}
-
-
-def run(folder: Path, name: str, seed: int, flags: list[str], start: list[str] | None = None) -> Path:
-    """`train.py` with these flags, unless it is done; its run folder. A run that goes on has what `start` names."""
-    place = folder / f"{name}-seed{seed}"
-    if test_scores(place):
-        return place
-    begun = (place / "last.pth").exists()
-    done = train.main([*flags, *(["--resume", "auto"] if begun else start or []), "--seeds", str(seed), "--save_dir",
-                       str(folder), "--experiment_name", name, "--no_use_tensorboard", "--print_freq", "1000"])
-    if done != 0:
-        sys.exit(done)
-    return place
-
-
-def test_scores(place: Path) -> dict[str, float]:
-    """Of the test part, where the run is done; else nothing."""
-    path = place / "metrics.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return next((row["metrics"] for row in reversed(rows) if row["event"] == "test"), {})
 
 
 def classify(folder: Path, seed: int, labelled: int, splits: Path, start: str, weights: Path | None) -> float:
@@ -169,24 +149,6 @@ def told_stretches(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
             centre = 5 * (spoken.start_s + spoken.stop_s)  # in patches of 0.1 s
             active[row, np.abs(patches + 0.5 - centre) <= 1, spoken.motif] = spoken.gain > 0
     return torch.from_numpy(signals), torch.from_numpy(active)
-
-
-# ------------------------------------------------------------------------------------------------- table
-def write_table(out: Path, scores: dict[tuple[int, str], list[float]]) -> None:
-    """Mean and deviation over the seeds, and the mean paired difference to the first start of the table."""
-    starts = [start for start in STARTS if any(key[1] == start for key in scores)]
-    lines = [f"{'labelled':<10}" + "".join(f"{start:>24}" for start in starts)]
-    for labelled in sorted({key[0] for key in scores}):
-        cells = [_cell(scores[labelled, start], scores[labelled, starts[0]]) for start in starts]
-        lines.append(f"{labelled:<10}" + "".join(f"{cell:>24}" for cell in cells))
-    print("\n".join(lines), flush=True)
-    rows = [{"labelled": n, "start": start, "accuracy": found} for (n, start), found in scores.items()]
-    (out / "table.json").write_text(json.dumps(rows, indent=1))
-
-
-def _cell(found: list[float], without: list[float]) -> str:
-    gain = np.subtract(found, without).mean()
-    return f"{np.mean(found):.3f} +- {np.std(found, ddof=1) if len(found) > 1 else 0:.3f} ({gain:+.3f})"
 
 
 if __name__ == "__main__":

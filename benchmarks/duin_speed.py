@@ -3,12 +3,9 @@
     python benchmarks/duin_speed.py [--stages vqvae mae cls] [--modes fp32 compiled] [--threads 1 2] [--upstream DIR]
     python benchmarks/duin_speed.py --device cuda --modes fp32 tf32 bf16 tf32+compiled bf16+compiled
 
-- A mode is a number format (fp32, tf32, bf16) and, behind a `+`, `compiled`; `compiled` alone is fp32.
+- `speed.py` says what a mode, a turn and the floor are.
 - `--upstream DIR` is a checkout of the original (its imports need einops: `uv run --with einops python ...`). Its model
-  classes and its optimiser run in the same bare loop, in turns with ours, so that a machine's drift hits both; the
-  ratio of a turn is the number to quote.
-- The floor of a step is its products' FLOPs over the rate of one large matrix product of the same format, measured in
-  the same turns; a step can be faster only where it needs fewer FLOPs.
+  classes and its optimiser run in the same bare loop.
 - One round is one training step and one evaluation forward of each. mae includes the making of its targets.
 """
 

@@ -1,7 +1,7 @@
 """The ECG transformer at base size: time of a training step and of an inference, ours against the original.
 
-    python benchmarks/ecg_speed.py [--stages finetune pretrain] [--modes fp32 bf16 compiled] [--batch 4] [--upstream DIR]
-    python benchmarks/ecg_speed.py --device cuda --batch 64 --calls 20 --modes fp32 tf32 bf16 tf32+compiled bf16+compiled
+    python benchmarks/ecg_speed.py [--stages finetune pretrain] [--modes fp32 compiled bf16] [--upstream DIR]
+    python benchmarks/ecg_speed.py --device cuda --batch 64 --calls 20 --modes fp32 tf32 bf16 bf16+compiled
 
 - `speed.py` says what a mode, a turn and the floor are.
 - `--upstream DIR` is a checkout of fairseq-signals. Its model classes and its Adam run in the same bare loop, from the
