@@ -221,8 +221,8 @@ def hyperparameters(args: Any, row: registry.ModelRow, model_class: Any, subject
         values |= dropouts
     if args.freeze == "lora":
         if "lora.rank" not in known:
-            raise UserError(f"--freeze lora: {args.model} has no low-rank updates", "models that have: ecg_transformer, "
-                            "arcface; --freeze backbone trains the head alone")
+            raise UserError(f"--freeze lora: {args.model} has no low-rank updates", "models that have: "
+                            "ecg_transformer, arcface; --freeze backbone trains the head alone")
         values["lora.rank"] = LORA_RANK
     if args.replica:
         values["replica"] = True

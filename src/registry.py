@@ -247,7 +247,7 @@ MODELS: dict[str, ModelRow] = {
     ),
     "arcface": ModelRow(
         model="src.models.ecg_transformer.classifier:ArcFace",
-        trainer="src.trainer.ecg_trainer:EcgArcFaceTrainer",
+        trainer="src.trainer.ecg_arcface:EcgArcFaceTrainer",
         about="the same, told whose ECG it is: a direction per person and a margin between them",
         dataset="simulated_identity",
         kinds=("classes",), has=_ECG_HAS, lacks=_OWN_LOSS,

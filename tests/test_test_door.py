@@ -51,7 +51,8 @@ def fake_run(folder):
         return Predictions(loader, np.eye(3, dtype=np.float32)[loader % 3 * (loader % 2)], loader % 3, 0.5)
 
     sections = [Section("Of this family", "its own words")]
-    trainer = SimpleNamespace(predict=predict, report_sections=lambda loader: sections)
+    trainer = SimpleNamespace(predict=predict, report_sections=lambda loader: sections,
+                              target_of=lambda loader, trained: trained)
     saved = {"model_name": "cnn", "signal_spec": dataset.spec.to_dict(), "target_spec": dataset.target.to_dict(),
              "args": {"seed": 7, "lr": 0.1}, "epoch": 3, "versions": {"torch": "2"}, "command": "train.py --lr 0.1"}
     return SimpleNamespace(checkpoint=saved, data=SimpleNamespace(dataset=dataset, rows=rows), trainer=trainer,

@@ -119,6 +119,10 @@ class BaseTrainer(TemplateMethods, ABC):
         """Frozen modules (a teacher) that are moved, kept in evaluation mode and stored in the checkpoint."""
         return {}
 
+    def target_of(self, loader: Any, trained: TargetSpec) -> TargetSpec:
+        """What the predictions for `loader` are of, where it is not what was trained (strangers to be identified)."""
+        return trained
+
     def report_sections(self, loader: Any) -> list:
         """Further sections of this family for the report."""
         return []

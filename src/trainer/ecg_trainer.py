@@ -10,8 +10,8 @@ import torch
 from src import config
 from src.data.signal import Batch
 from src.errors import UserError
-from src.models.layers.margin import ArcFaceLoss
 from src.trainer.base_trainer import BaseTrainer
+from src.trainer.feature_cache import FeatureCache
 from src.trainer.main_trainer import MainTrainer
 
 EVALUATION = 11  # stream of the random numbers of evaluation's masks
@@ -35,6 +35,14 @@ class EcgClassifierTrainer(MainTrainer):
         if args.freeze == "backbone" and model.config.replica:
             for part in model.backbone():  # the original's dropouts stay on while it probes
                 part.__dict__.pop("train", None)
+        augmented = self.data is not None and bool(self.data.transforms)
+        always_alike = self.args.freeze == "backbone" and not model.config.replica and model.has_plain_head
+        weights = [weight for part in model.backbone() for weight in part.parameters()]
+        self.features = FeatureCache(self._embed, weights) if always_alike and not augmented else None
+
+    def _embed(self, *inputs: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return self.model.embed(*(one.to(self.device, non_blocking=True) for one in inputs))
 
     def unpack(self, batch: Any) -> tuple[list[torch.Tensor], torch.Tensor]:
         whole = isinstance(batch, Batch) and without_padding(batch)
@@ -42,16 +50,13 @@ class EcgClassifierTrainer(MainTrainer):
         return (inputs[:1] if whole else inputs), label
 
     def forward_pass(self, batch: Any) -> tuple:
+        if self.features is not None and isinstance(batch, Batch) and batch.signal.device.type == "cpu":
+            names = self.model.inputs[:1] if without_padding(batch) else self.model.inputs
+            embedding = self.features([batch.field(name) for name in names])
+            return self.scored(self.model.judge(embedding), batch.label.to(self.device, non_blocking=True))
         inputs, label = self.unpack(batch)
         waits = self.model.training and self.global_step < self.args.freeze_finetune_updates
         return self.scored(self.model(*inputs, frozen=waits), label)
-
-
-class EcgArcFaceTrainer(EcgClassifierTrainer):
-    """Whose record it is, with a margin between people."""
-
-    def get_criterion(self) -> ArcFaceLoss:
-        return ArcFaceLoss(self.model.config.scale, self.model.config.margin)
 
 
 class EcgPretrainer(BaseTrainer):

@@ -7,7 +7,8 @@ import torch
 
 import arguments
 import train
-from src import assembly, config
+from src import assembly, config, exporting, restoring
+from src.trainer import run_state
 
 SMALL = ["--preset", "tiny", "--device", "cpu", "--num_workers", "0", "--no_use_tensorboard", "--batch_size", "8"]
 VIEWS = {"wav2vec2": "one", "wav2vec2_cmsc": "adjacent", "cmsc": "adjacent", "simclr": "same", "3kg": "same"}
@@ -110,3 +111,41 @@ def test_people_are_known_again(tmp_path):
     state = torch.load(folder / "last.pth", weights_only=True)
     people = len(state["target_spec"]["names"])
     assert state["model"]["kernel"].shape[0] == people > 10
+
+
+def test_low_rank_updates_and_the_head_learn_and_nothing_else(tmp_path):
+    trainer = built(tmp_path, "ecg_transformer", "--freeze", "lora", "--max_steps", "3", "--model_args", "lora.rank=2")
+    before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    trainer.train()
+    moved = {name for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])}
+    assert {name.split(".")[-1] for name in moved if not name.startswith("proj.")} == {"lora_up", "lora_down"}
+    assert {"proj.weight", "encoder.layers.0.fc1.lora_up", "encoder.layers.1.self_attn.v_proj.lora_down"} <= moved
+    assert before["encoder.layers.0.fc1.lora_up"].shape[1] == 2
+
+
+def test_a_run_with_low_rank_updates_is_tested_resumed_exported_and_started_from(tmp_path, capsys):
+    few = ["--freeze", "lora", "--dataset_args", "patients=20"]
+    folder = run(tmp_path, "ecg_transformer", "--max_steps", "2", *few)
+    capsys.readouterr()
+    more = ["--model", "ecg_transformer", "--init_from", str(folder), *SMALL, "--dataset_args", "patients=20"]
+    assert train.main([*more, "--dry_run"]) == 0
+    assert "49 of 49 tensors" in capsys.readouterr().err  # merged
+    weights = ["--weights", str(folder)]
+    tested = restoring.restore(config.parse(arguments.TEST, [*weights, "--device", "cpu"])).model.eval()
+    plain = exporting.read_trained(config.parse(arguments.EXPORT, [*weights, "--format", "onnx"])).network
+    signal = torch.randn(2, 12, 400)
+    assert any("lora" in name for name in tested.state_dict())
+    assert not any("lora" in name for name in plain.state_dict())
+    torch.testing.assert_close(plain(signal), tested(signal))
+    trainer, state = built(tmp_path, "ecg_transformer", *few), torch.load(folder / "last.pth", weights_only=True)
+    run_state.restore(trainer, state)
+    assert torch.equal(trainer.model.encoder.layers[0].fc1.lora_up, state["model"]["encoder.layers.0.fc1.lora_up"])
+    assert len(trainer.optimizer.state_dict()["state"]) == 2 * 2 * 6 + 2  # of maps in two layers, and the head
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--model", "cnn", "--freeze", "lora"], "cnn has no low-rank updates"),
+    (["--model", "ecg_transformer", "--model_args", "lora.rank=4"], "--freeze lora")])
+def test_low_rank_updates_are_for_models_that_have_them_and_are_frozen(tmp_path, capsys, words, message):
+    assert train.main([*words, *SMALL, "--save_dir", str(tmp_path), "--dataset_args", "patients=20"]) == 2
+    assert message in capsys.readouterr().err

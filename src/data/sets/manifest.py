@@ -19,7 +19,7 @@ from src.data.readers.mat_places import Loaded, Stored, variables
 from src.data.readers.rates import known_rate
 from src.data.sets.label_files import check_rows, chosen_columns, label_names, read_labels, target_of
 from src.data.sets.lead_rows import COMPARED, LeadConfig, LeadDataset
-from src.data.sets.manifest_files import Line, Manifest, find_manifests, inside, read_manifest
+from src.data.sets.manifest_files import ROLES, Line, Manifest, find_manifests, inside, read_manifest
 from src.data.signal import TargetSpec
 from src.errors import BadRecord, UserError
 
@@ -37,6 +37,7 @@ class _Found:
     idx: int
     patient: str
     label: np.ndarray | str
+    role: str = ""  # of people who are to be identified: gallery or probe
 
     @property
     def samples(self) -> int:
@@ -78,6 +79,9 @@ class ManifestDataset(LeadDataset):
         single = len(manifests) == 1 and manifests[0].subset not in ("train", "valid", "test")
         subset = ["" if single else one.subset for one in self._found]
         patients = [one.patient for one in self._found]
+        if any(one.role for one in self._found):
+            self.info = {"role": np.array([one.role for one in self._found])}
+            _check_roles(subset, self.info["role"].tolist())
         self.records = Records(np.array([one.name for one in self._found]), np.array(patients), label[~missing],
                                np.array(subset), np.array([one.samples for one in self._found], np.int64))
         self._finish(np.array([one.rate_hz for one in self._found]))
@@ -125,14 +129,17 @@ class ManifestDataset(LeadDataset):
             files.append(feats)
             about = about or {key: value.read().ravel() for key, value in held.items() if 0 not in value.shape}
         rate = float(about["curr_sample_rate"][0]) if "curr_sample_rate" in about else 0.0
+        patient = _patient(about, manifest.is_pairs) or (line.label if manifest.role else "")
+        if manifest.role and not patient:
+            raise BadRecord(line.name, "says no patient_id: nobody can be told from others")
         return _Found(line.name, manifest.subset, tuple(files), known_rate(files[0].path, rate, self.config.rate_hz),
-                      int(about["idx"][0]) if "idx" in about else -1, _patient(about, manifest.is_pairs),
-                      line.label or about.get("label", np.zeros(0)))
+                      int(about["idx"][0]) if "idx" in about else -1, patient,
+                      line.label or about.get("label", np.zeros(0)), manifest.role)
 
     def _labels(self, found: list[_Found], folder: Path) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
         """Of the manifest's third column, of the label file, of the records; else none."""
-        if any(isinstance(one.label, str) for one in found):
-            return self._classes([one.label if isinstance(one.label, str) else "" for one in found])
+        if any(isinstance(one.label, str) or one.role for one in found):
+            return self._classes(found)
         path = Path(self.config.label_file) if self.config.label_file else folder / "y.npy"
         if self.config.label_file and not path.is_file():
             path = folder / self.config.label_file
@@ -159,11 +166,13 @@ class ManifestDataset(LeadDataset):
         return target_of(table[rows][:, columns], [names[column] for column in columns], self.config.target,
                          self.config.classes)
 
-    def _classes(self, words: list[str]) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
-        """Whose record it is: the class of each line, numbers in their order; lines without one have no label."""
+    def _classes(self, found: list[_Found]) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
+        """Whose record it is: the class of each line, numbers in their order; lines without one have no label. In a
+        gallery and among probes there are strangers, who are of no class (and no record of theirs is missing)."""
+        words = [one.label if isinstance(one.label, str) and not one.role else "" for one in found]
         known = self.config.classes or tuple(sorted(set(words) - {""}, key=lambda word: (len(word), word)))
         place = {word: number for number, word in enumerate(known)}
-        missing = np.array([word not in place for word in words])
+        missing = np.array([word not in place and not one.role for word, one in zip(words, found)])
         self.within_subject = True
         return TargetSpec("classes", tuple(known)), np.array([place.get(word, 0) for word in words]), missing
 
@@ -183,6 +192,17 @@ class ManifestDataset(LeadDataset):
         for file in self._found[row].files:
             found.update(np.ascontiguousarray(file.read()).view(np.uint8).data)
         return found.hexdigest()
+
+
+def _check_roles(subsets: list[str], roles: list[str]) -> None:
+    """UserError for a part that is not both gallery and probes, or holds others too."""
+    for part in sorted({subset for subset, role in zip(subsets, roles) if role}):
+        there = {role for subset, role in zip(subsets, roles) if subset == part}
+        if there != set(ROLES):
+            held = " and ".join(sorted(role or "records of no role" for role in there))
+            raise UserError(f"part {part!r} holds {held}",
+                            f"identification needs {part}_gallery.tsv and {part}_probe.tsv, and no {part}.tsv beside; "
+                            "give the path of their folder")
 
 
 def _columns(file: Stored | Loaded, low: int, high: int, name: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from src.errors import UserError
 LARGEST = 1 << 30  # bytes
 LOOKED_AT = 1 << 16  # bytes that tell what a file is
 KEYS = ("x_path", "x_shape", "y_path", "label_indexes", "y_labels", "scale", "normalization")
+ROLES = ("gallery", "probe")
 ARRAYS, FRAMES = (".npy",), (".csv", ".parquet")
 
 
@@ -41,10 +42,18 @@ class Manifest:
     def subset(self) -> str:
         return subset_of(self.path)
 
+    @property
+    def role(self) -> str:
+        """`gallery` or `probe`: of people to be identified, in valid_gallery.tsv and valid_probe.tsv; else ""."""
+        return next((role for role in ROLES if self.path.stem.lower().endswith(f"_{role}")), "")
+
 
 def subset_of(path: Path) -> str:
-    """train, valid, test in their usual spellings, else the name of the file (valid_gallery)."""
-    return SUBSETS.get(path.stem.lower(), path.stem)
+    """train, valid, test in their usual spellings (of a gallery or probes too), else the name of the file."""
+    stem = path.stem.lower()
+    for role in ROLES:
+        stem = stem.removesuffix(f"_{role}")
+    return SUBSETS.get(stem, path.stem)
 
 
 def find_manifests(path: Path, kind: str) -> list[Path]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.errors import UserError
 from src.models.checks import at_least
 
 DOWN, UP, SCALE = "lora_down", "lora_up", "lora_scale"
@@ -23,7 +24,8 @@ class LoraConfig:
 
     def __post_init__(self) -> None:
         at_least("lora.rank", self.rank, 0)
-        at_least("lora.alpha", self.alpha, 0)
+        if self.alpha <= 0:
+            raise UserError(f"lora.alpha is {self.alpha:g}, expected more than 0", "--model_args lora.alpha=16")
 
 
 class LoraLinear(nn.Linear):

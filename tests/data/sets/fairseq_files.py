@@ -56,6 +56,25 @@ def write_pairs(folder: Path, count: int = 8) -> Path:
     return folder
 
 
+def write_people(folder: Path, people: int = 6, parts: tuple[str, ...] = ("valid", "test")) -> Path:
+    """train.tsv of two records for each of three people, and a gallery and probes of strangers for each of `parts`.
+    A record is its person's signal and some noise."""
+    (folder / "mats").mkdir(parents=True)
+    lists: dict[str, list[str]] = {"train": []}
+    strangers = [(part, range(100 * place, 100 * place + people)) for place, part in enumerate(parts, 1)]
+    for part, persons in [("train", range(3)), *strangers]:
+        for person in persons:
+            for take in (0, 1):
+                name = f"{part}_{person}_{take}.mat"
+                noisy = signal(person) + 0.05 * np.random.default_rng(take).standard_normal((12, SAMPLES))
+                record(folder / "mats" / name, person, feats=noisy)
+                line = f"{name}\t{SAMPLES}\t{person}" if part == "train" else f"{name}\t{SAMPLES}"
+                lists.setdefault(part if part == "train" else f"{part}_{('gallery', 'probe')[take]}", []).append(line)
+    for name, lines in lists.items():
+        (folder / f"{name}.tsv").write_text("\n".join([str((folder / "mats").resolve()), *lines]) + "\n")
+    return folder
+
+
 def write_arrays(folder: Path, count: int = 6, *more: str) -> Path:
     """x.npy (count, samples, 12, 1) of whole numbers, y.npy, and train.tsv that describes them."""
     folder.mkdir(parents=True, exist_ok=True)
