@@ -72,7 +72,8 @@ class SubjectBlock(nn.Module):
         mixed = self.subj_layer(signal, subject)
         if self.proj_layer is None:
             return mixed
-        return torch.baddbmm(self.proj_layer.bias[:, None], self.proj_layer.weight.expand(mixed.shape[0], -1, -1), mixed)
+        projection = self.proj_layer.weight.expand(mixed.shape[0], -1, -1)
+        return torch.baddbmm(self.proj_layer.bias[:, None], projection, mixed)
 
     @torch.no_grad()
     def channel_weights(self, replica: bool = False) -> Tensor:
