@@ -58,7 +58,7 @@ def ours(stage: str, mode: str, preset: str, signal: Tensor, label: Tensor) -> C
     precision, compiled = parse_mode(mode)
     model, seeds = network(stage, preset, signal.device), itertools.count()
     if compiled:
-        model.compile() if stage == "finetune" else _compile_parts(model)
+        model.compile()
     optimizer = build_optimizer(model, argparse.Namespace(optimizer="fairseq_adam", layer_decay=1.0, **ADAM))
 
     def loss() -> Tensor:
@@ -74,10 +74,8 @@ def ours(stage: str, mode: str, preset: str, signal: Tensor, label: Tensor) -> C
 def original(stage: str, folder: Path, preset: str, signal: Tensor, label: Tensor) -> Contender:
     """The original's network and Adam in the same loop; prints how far its outputs are from ours."""
     device, own = signal.device, network(stage, preset, signal.device)
-    if stage == "finetune":
-        model = original_classifier(folder, own, LABELS, device)
-    else:
-        model = original_pretraining(folder, own, device)
+    model: Any = (original_classifier(folder, own, LABELS, device) if stage == "finetune"
+                  else original_pretraining(folder, own, device))
     print(f"{stage}: largest difference of the outputs from the original's, by part: {differences(own, model, signal)}")
 
     def loss() -> Tensor:
@@ -114,12 +112,6 @@ def _contender(name: str, precision: str, model: nn.Module, optimizer: Any, loss
     return Contender(name, train, evaluate, precision)
 
 
-def _compile_parts(model: Any) -> None:
-    """Pretraining draws on the host between its parts, so these are compiled and not the whole."""
-    for part in (model.feature_extractor, model.encoder, model.conv_pos):
-        part.compile()
-
-
 def _segments(model: Any, embeddings: Tensor) -> Tensor:
     """CMSC of the two segments of each record, in turn."""
     rows = torch.arange(len(embeddings), device=embeddings.device)
@@ -129,7 +121,8 @@ def _segments(model: Any, embeddings: Tensor) -> Tensor:
 @torch.no_grad()
 def differences(own: Any, theirs: Any, signal: Tensor) -> str:
     """Largest absolute difference of each output in evaluation, over the largest output."""
-    own.eval(), theirs.eval()
+    for model in (own, theirs):
+        model.eval()
     if isinstance(own, EcgTransformer):
         pairs = {"logits": (own(signal), theirs(source=signal)["out"])}
     else:

@@ -120,6 +120,11 @@ class Wav2vec2(EcgBackbone):
     def exported(self) -> Callable[..., dict[str, Tensor]]:
         return self.encoded
 
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """The parts that compute: between them `pretrain`, which is not this module's call, draws on the host."""
+        for part in (self.feature_extractor, self.conv_pos, self.encoder):
+            part.compile(*arguments, **options)
+
     # -------------------------------------------------------------------------------------------------- pretraining
     def pretrain(self, signal: Tensor, time_mask: Tensor | None = None, *, seed: int = 0, updates: int = 0,
                  draws: Draws | None = None) -> Pretrained:

@@ -112,3 +112,17 @@ def test_the_replica_deals_negatives_across_records_to_other_frames():
 def test_embeddings_are_the_mean_of_frames_without_hiding():
     model = small().eval()
     assert torch.allclose(model(signals()), model.encode(signals()).tokens.mean(1), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_compiling_reaches_what_pretraining_computes():
+    model, passed = small().eval(), []
+
+    def backend(graph, _):
+        passed.append(graph)
+        return graph.forward
+
+    plain = model.pretrain(signals(), seed=1).logits
+    model.compile(backend=backend)
+    torch.testing.assert_close(model.pretrain(signals(), seed=1).logits, plain)
+    assert len(passed) >= 3  # convolutions, positions, encoder
