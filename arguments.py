@@ -235,7 +235,7 @@ GROUPS: dict[str, list[Flag]] = {
               "outputs_<subset>.npy and targets_<subset>.npy as fairseq-signals does",
               choices=("tensor_pipeline", "ecgfm", "ecgfm_readme", "fairseq"), commands=(TEST,)),
         _flag("extract", ["output"], str, "which arrays --layout fairseq writes", many="+",
-              choices=("output", "encoder_out", "saliency"), needs=("layout", ("fairseq",)), commands=(TEST,)),
+              choices=("output", "encoder_out", "saliency"), commands=(TEST,)),
     ],
     "exporting": [
         _flag("format", "onnx", str, "ONNX (extra: onnx), the graph of torch.export (.pt2), or weights and their "

@@ -40,8 +40,7 @@ def examine(run: Any, args: Any, argv: list[str]) -> None:
     from src.pipelines import ecgfm_eval, fairseq_outputs, tensor_pipeline
 
     explaining.check(run, args)
-    if args.layout == fairseq_outputs.NAME:
-        fairseq_outputs.check(run, args)
+    fairseq_outputs.check(run, args)
     dataset, loader = run.data.dataset, run.loader(args.subset)
     predictions = run.trainer.predict(loader)
     if not dataset.labelled:

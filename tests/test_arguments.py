@@ -138,6 +138,15 @@ TESTS = {
     "labeler_args": "pipelines/test_ecgfm.py::test_labeler_config_and_labeler_args_decide_the_labels",
     "robustness": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
     "explain": "test_new_recordings.py::test_robustness_and_explanations_are_in_the_page_and_the_numbers",
+    "format": "test_export_door.py::test_safetensors_of_a_run_is_tested_and_trained_from_as_the_run_is",
+    "check": "test_export_door.py::test_outside_leaves_the_normaliser_to_the_caller_and_no_check_runs_nothing",
+    "normalizer": "test_export_door.py::test_outside_leaves_the_normaliser_to_the_caller_and_no_check_runs_nothing",
+    "licence": "test_export_door.py::test_outside_leaves_the_normaliser_to_the_caller_and_no_check_runs_nothing",
+    "masks": "test_export_door.py::test_a_fine_tuned_file_of_fairseq_gives_its_stored_outputs",
+    "label_def": "test_export_door.py::test_a_fine_tuned_file_of_fairseq_gives_its_stored_outputs",
+    "rate_hz": "test_export_door.py::test_a_fine_tuned_file_of_fairseq_gives_its_stored_outputs",
+    "n_heads": "test_export_door.py::test_heads_that_a_file_does_not_tell_are_named_by_a_flag",
+    "extract": "pipelines/test_fairseq_outputs.py::test_extract_writes_outputs_frames_and_attention",
 }
 
 

@@ -21,6 +21,10 @@ KINDS = ("classes", "multilabel", "value")
 
 def check(run: Any, args: Any) -> None:
     """UserError, before anything is computed, for what these networks or data cannot give."""
+    if args.layout != NAME:
+        if args.sources["extract"] != "default":
+            raise UserError(f"--extract {' '.join(args.extract)}: holds only with --layout {NAME}")
+        return
     kind = run.trainer.target.kind
     if kind not in KINDS:
         raise UserError(f"--layout {NAME}: one row of numbers per record; the target of these weights is {kind}",
