@@ -7,9 +7,12 @@ import pytest
 import torch
 
 import arguments
+import export
 from src import config, restoring
 from src.interop.layouts.fairseq import read_array
 from tests import doors
+from tests.data.sets import fairseq_files
+from tests.interop.test_fairseq_checkpoints import CLASSIFIER
 
 TINY = ["--model", "ecg_transformer", "--preset", "tiny", "--epochs", "1", "--scheduler", "constant",
         "--model_args", "head.dropout=0"]
@@ -63,3 +66,20 @@ def test_only_an_ecg_transformer_has_frames(data, tmp_path, capsys):
     flags = ["--weights", str(tmp_path / "run"), "--layout", "fairseq", "--extract", "encoder_out"]
     assert doors.test_door().main(flags) == 2
     assert "cnn is no ECG transformer" in capsys.readouterr().err
+
+
+def test_a_fine_tuned_file_and_what_it_was_converted_to_are_tested_alike(tmp_path, capsys):
+    """On a manifest, by its own labels."""
+    folder = fairseq_files.write_manifests(tmp_path / "manifests")
+    np.save(folder / "y.npy", fairseq_files.labels(12, 4))
+    (folder / "label_def.csv").write_text("name\nAF\nPVC\nLBBB\nRBBB\n")
+    assert export.main(["--weights", str(CLASSIFIER), "--output", str(tmp_path), "--format", "safetensors"]) == 0
+    found = []
+    for weights in (CLASSIFIER, tmp_path / "model.safetensors"):
+        out = tmp_path / weights.suffix
+        assert doors.test_door().main(["--weights", str(weights), "--data_path", str(folder), "--layout", "fairseq",
+                                       "--output_dir", str(out), "--n_heads", "4"]) == 0
+        found.append(read_array(out / "outputs_test.npy"))
+        assert read_array(out / "targets_test.npy").shape == (3, 4)
+    assert found[0].shape == (3, 4)
+    assert np.array_equal(*found)
