@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -78,10 +80,20 @@ def product(precision: str, device: torch.device) -> tuple[Contender, float]:
 
 
 def flops(call: Callable[[], object]) -> float:
-    counter = FlopCounterMode(display=False)
+    """Of all products and convolutions of a call."""
+    own = {torch.ops.aten.convolution_backward: _convolution_backward}
+    counter = FlopCounterMode(display=False, custom_mapping=own)
     with counter:
         call()
     return float(counter.get_total_flops())
+
+
+def _convolution_backward(gradient: list[int], signal: list[int], weight: list[int], *more: Any, **_: Any) -> int:
+    """As many as forward for each of the two gradients that is asked for: torch counts all channels with all, whatever
+    the groups."""
+    transposed, wanted = more[4], more[7]
+    places = math.prod((signal if transposed else gradient)[2:])
+    return 2 * signal[0] * places * math.prod(weight) * sum(wanted[:2])
 
 
 def compare(title: str, contenders: list[Contender], counted: Contender, args: argparse.Namespace) -> None:
