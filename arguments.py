@@ -235,7 +235,7 @@ GROUPS: dict[str, list[Flag]] = {
               "outputs_<subset>.npy and targets_<subset>.npy as fairseq-signals does",
               choices=("tensor_pipeline", "ecgfm", "ecgfm_readme", "fairseq"), commands=(TEST,)),
         _flag("extract", ["output"], str, "which arrays --layout fairseq writes", many="+",
-              choices=("output", "encoder_out", "saliency"), commands=(TEST,)),
+              choices=("output", "encoder_out", "saliency"), needs=("layout", ("fairseq",)), commands=(TEST,)),
     ],
     "exporting": [
         _flag("format", "onnx", str, "ONNX (extra: onnx), the graph of torch.export (.pt2), or weights and their "
@@ -288,7 +288,8 @@ GROUPS: dict[str, list[Flag]] = {
 # What stands on a command line without a flag: name -> (number, help).
 POSITIONALS: dict[str, dict[str, tuple[str, str]]] = {
     PREPARE: {"action": ("?", "simulate: write simulated recordings as files; inspect FILE..: say what they hold; "
-                         "merge DIR: finish a folder of shards; ecgfm STAGE: check, split, labels, preprocess, "
+                         "merge DIR: finish a folder of shards; identify DIR: manifests of people to train on and "
+                         "of strangers (gallery and probes); ecgfm STAGE: check, split, labels, preprocess, "
                          "build or all of the ECG-FM lead-I pipeline; or a set of raw recordings to prepare: "
                          + ", ".join(registry.RAW_SETS)),
               "file": ("*", "the files or folders to inspect, the folder to merge, or the stage")},

@@ -9,12 +9,13 @@ import arguments
 from src import config, door, registry
 from src.errors import OK, UserError, did_you_mean
 
-ACTIONS = ("simulate", "inspect", "merge", "ecgfm", *registry.RAW_SETS)
+ACTIONS = ("simulate", "inspect", "merge", "identify", "ecgfm", *registry.RAW_SETS)
 OF_SETS = ("raw_root", "output", "dataset_args", "prepare_args", "store", "limit", "num_workers", "on_bad_record",
            "shard", "engine", "split_ratio", "seed", "layout", "label_mapping")
 HOLDS = {"simulate": ("dataset", "dataset_args", "limit", "output", "layout"),
          "inspect": ("output", "seconds", "dataset_args"),
-         "merge": ()}  # the flags with an effect; those of a set are OF_SETS
+         "merge": (),
+         "identify": ("output", "split_ratio", "seed")}  # the flags with an effect; those of a set are OF_SETS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,13 +40,13 @@ def _prepare(argv: list[str]) -> int:
         return simulate(args)
     if args.action in registry.RAW_SETS:
         return prepare_set(args)
-    if args.action == "merge" and len(args.file) > 1:
-        raise UserError(f"merge: {len(args.file)} folders", "merge one folder at a time")
+    if args.action in ("merge", "identify") and len(args.file) > 1:
+        raise UserError(f"{args.action}: {len(args.file)} folders", f"{args.action} one folder at a time")
     if not args.file:
         what = "FILE" if args.action == "inspect" else "DIR"
         raise UserError(f"{args.action}: no {'file' if what == 'FILE' else 'folder'}",
                         f"python prepare.py {args.action} {what}")
-    return inspect_files(args) if args.action == "inspect" else merge(args)
+    return {"inspect": inspect_files, "merge": merge, "identify": identify}[args.action](args)
 
 
 def _check_flags(args) -> None:
@@ -115,6 +116,18 @@ def merge(args) -> int:
     from src.data.prepare.engine import merge as finish
 
     _show(finish(Path(args.file[0])))
+    return OK
+
+
+def identify(args) -> int:
+    """Manifests of recordings -> those of people to train on, and a gallery and probes of strangers."""
+    from src.data.sets.identify import write_identification
+
+    output = Path(args.output if args.sources["output"] != "default" else "data/identify")
+    found = write_identification(Path(args.file[0]), output, args.split_ratio, args.seed)
+    print(f"people: {found['train']} to train on, {found['valid']} to validate, {found['test']} to test; "
+          f"{found['skipped']} with one recording are left out\n"
+          f"next: python train.py --model arcface --data_path {output}")
     return OK
 
 
