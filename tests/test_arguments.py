@@ -126,7 +126,7 @@ TESTS = {
     "subjs": "test_flags_of_subjects.py::test_subjs_are_the_only_ones_to_train_on",
     "splits": "test_flags_of_subjects.py::test_splits_are_those_of_another_run",
     "freeze_finetune_updates": "trainer/test_ecg_trainer.py::test_the_backbone_waits_for_so_many_updates",
-    "seconds": "test_prepare.py::test_seconds_is_how_much_is_drawn",
+    "seconds": "pipelines/test_inspect_file.py::test_seconds_is_how_much_is_drawn",
     "raw_root": "test_prepare.py::test_a_folder_of_recordings_becomes_a_data_set_that_trains",
     "store": "test_prepare.py::test_a_folder_of_recordings_becomes_a_data_set_that_trains",
     "prepare_args": "test_prepare.py::test_flags_reach_the_preparation",
@@ -212,7 +212,7 @@ def test_defaults_are_values_that_the_flag_itself_takes(name):
     assert flag.help
     if flag.needs:
         other, allowed = flag.needs
-        of_other = arguments.flags()[other]
+        of_other = arguments.flags(flag.commands[0])[other]
         assert set(allowed) <= ({True} if of_other.kind is bool else set(of_other.choices))
         assert allowed or not of_other.default  # any value but "off" will do
 
@@ -339,14 +339,15 @@ def test_a_flag_that_has_no_effect_beside_the_others_is_refused(name):
     flag = arguments.flags()[name]
     assert flag.needs is not None
     other, allowed = flag.needs
-    choices = arguments.flags()[other].choices
+    command = flag.commands[0]
+    choices = arguments.flags(command)[other].choices
     others = [choice for choice in choices if choice not in allowed]
     elsewhere = [f"--{other}", others[0]] if others else [f"--no_{other}"] if allowed == (True,) else []
     value = flag.choices[-1] if flag.choices else "5" if flag.kind is not float else "0.001"
-    text = refused(f"--{name}", *_many(flag, value), *elsewhere)
+    text = refused(f"--{name}", *_many(flag, value), *elsewhere, command=command)
     assert f"--{name} {' '.join(_many(flag, value))}: holds only with --{other}" in text
     chosen = [f"--{other}", allowed[0]] if choices else [f"--{other}"] if allowed else [f"--{other}", "1"]
-    config.parse(arguments.TRAIN, [f"--{name}", *_many(flag, value), *chosen])
+    config.parse(command, [f"--{name}", *_many(flag, value), *chosen])
 
 
 def test_a_flag_without_effect_is_refused_with_its_default_too():

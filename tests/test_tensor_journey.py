@@ -213,8 +213,8 @@ def test_a_file_that_fails_is_logged_skipped_and_counted(place, capsys):
 
 
 def test_without_a_table_everything_is_other_and_it_goes_on(place, capsys):
-    words = [word.replace("Dataset/logs", "nowhere") for word in FULL]
-    assert prepare.main([*words, *SHORT, "--limit", "3", "--output", "elsewhere"]) == 0
+    nowhere = ["--label_mapping", "nowhere/unified_label_mapping.csv"]
+    assert prepare.main([*FULL, *nowhere, *SHORT, "--limit", "3", "--output", "elsewhere"]) == 0
     assert "no mapping table nowhere/unified_label_mapping.csv: every label is OTHER" in capsys.readouterr().out
     assert read("elsewhere/splits.json")["counts"]["OTHER"] == 3
 

@@ -22,8 +22,6 @@ KINDS = ("classes", "multilabel", "value")
 def check(run: Any, args: Any) -> None:
     """UserError, before anything is computed, for what these networks or data cannot give."""
     if args.layout != NAME:
-        if args.sources["extract"] != "default":
-            raise UserError(f"--extract {' '.join(args.extract)}: holds only with --layout {NAME}")
         return
     kind = run.trainer.target.kind
     if kind not in KINDS:

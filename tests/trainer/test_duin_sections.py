@@ -23,7 +23,7 @@ def trained(folder, *argv):
 def vqvae(tmp_path_factory):
     """Two subjects read words; their labels are known to the report alone."""
     return trained(tmp_path_factory.mktemp("vqvae"), "--model", "duin_vqvae", "--dataset_args", "task=words", *WORDS,
-                   "subjects=2", "--model_args", "quantizer.codex_size=8", "quantizer.warmup_steps=0")
+                   "subjects=2", "--lr", "3e-4", "--model_args", "quantizer.codex_size=8", "quantizer.warmup_steps=0")
 
 
 def test_the_first_stage_shows_its_codes_and_what_it_reconstructs(vqvae):
