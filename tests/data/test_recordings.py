@@ -19,6 +19,7 @@ EXPECTED = {  # set -> records, subjects, (channels, samples), classes
     "cinc2017": (1300, 0, (1, 9000), ("A", "N", "O", "~")),
     "cinc2017_wfdb": (1300, 0, (1, 9000), ("A", "N", "O", "~")),
     "ptbxl": (366, 336, (12, 1000), ("NORM", "MI", "STTC", "CD", "HYP")),
+    "mitbih": (11748, 6, (1, 720), ("other", "PVC")),
     "bci2_iv": (316, 0, (28, 50), ("left", "right")),
     "seeg_ccep": (188, 8, (1, 1024), ("rest", "response")),
 }
