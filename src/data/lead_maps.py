@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.data.leads import normalise_leads
+from src.data.leads import OF_I_AND_II, normalise_leads
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # the independent ones of the twelve
 TO_EIGHT = np.array(  # EIGHT from ELECTRODES
     [(-1, 1, 0, *[0] * 6), (-1, 0, 1, *[0] * 6), *np.c_[np.full((6, 3), -1 / 3), np.eye(6)]])
-LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}  # of I and II
 
 # EIGHT from x (left), y (down), z (back): Dower, Machado and Osborne 1980
 DOWER = np.array([
@@ -31,7 +30,7 @@ INVERSE_DOWER = np.array([
 def from_eight(leads: tuple[str, ...]) -> np.ndarray | None:
     """(leads, 8): each of the `leads` from EIGHT; None where one is no standard lead."""
     known = dict(zip(EIGHT, np.eye(8)))
-    known |= {name: np.array([*pair, *[0.0] * 6]) for name, pair in LIMB.items()}
+    known |= {name: np.array([*pair, *[0.0] * 6]) for name, pair in OF_I_AND_II.items()}
     rows = [known.get(name) for name in normalise_leads(leads)]
     return None if not rows or any(row is None for row in rows) else np.array(rows)
 

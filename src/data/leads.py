@@ -23,8 +23,8 @@ LIMB_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF")
 STANDARD_12 = (*LIMB_LEADS, "V1", "V2", "V3", "V4", "V5", "V6")
 
 # each limb lead as a combination of I and II
-_OF_I_AND_II = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]])
-_OF: dict[str, np.ndarray] = dict(zip(LIMB_LEADS, _OF_I_AND_II))
+OF_I_AND_II: dict[str, np.ndarray] = dict(zip(LIMB_LEADS, np.array(
+    [[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]])))
 _STANDARD = {lead.lower(): lead for lead in STANDARD_12} | {"di": "I", "dii": "II", "diii": "III"}
 _AROUND = re.compile(r"^(?:mdc[_ ]ecg[_ ])?(?:[ae]cg|ekg)?[ _:.-]*(?:lead)?[ _:.-]*|\s*\((?:einthoven|goldberger)\)$")
 _OF_CHANNELS = ("units", "gains", "baselines", "samples_per_frame")  # entries of metadata with one value per channel
@@ -60,17 +60,17 @@ def derive_limb_leads(signal: Sequence[np.ndarray] | np.ndarray, names: Sequence
     `signal` is (channels, samples), all limb leads in one unit. Of the pairs that are there the best conditioned is
     taken (I and II before others); a lead whose samples are all NaN counts as absent.
     """
-    there = {name: row for name, row in zip(normalise_leads(names), signal) if name in _OF and not np.isnan(row).all()}
+    there = {name: row for name, row in zip(normalise_leads(names), signal) if name in OF_I_AND_II and not np.isnan(row).all()}
     if len(there) < 2:
         return {}
     pair = max(combinations(sorted(there, key=LIMB_LEADS.index), 2), key=lambda two: _independence(*two))
-    i_and_ii = np.linalg.inv(np.stack([_OF[name] for name in pair])).astype(np.float32)
+    i_and_ii = np.linalg.inv(np.stack([OF_I_AND_II[name] for name in pair])).astype(np.float32)
     both = np.stack([there[name] for name in pair])
-    return {lead: (_OF[lead].astype(np.float32) @ i_and_ii) @ both for lead in LIMB_LEADS if lead not in there}
+    return {lead: (OF_I_AND_II[lead].astype(np.float32) @ i_and_ii) @ both for lead in LIMB_LEADS if lead not in there}
 
 
 def _independence(first: str, second: str) -> float:
-    return round(abs(float(np.linalg.det(np.stack([_OF[first], _OF[second]])))), 6)
+    return round(abs(float(np.linalg.det(np.stack([OF_I_AND_II[first], OF_I_AND_II[second]])))), 6)
 
 
 def in_order(recording: Recording, leads: Sequence[str] = STANDARD_12, derive: bool = True) -> Recording:
@@ -82,9 +82,9 @@ def in_order(recording: Recording, leads: Sequence[str] = STANDARD_12, derive: b
     wanted, names = normalise_leads(leads), normalise_leads(recording.channel_names)
     place = {name.lower(): number for number, name in reversed(list(enumerate(names)))}
     rows = {lead: _in_unit(recording, place[lead.lower()]) for lead in wanted if lead.lower() in place}
-    limbs = [name for name in names if name in _OF]
+    limbs = [name for name in names if name in OF_I_AND_II]
     derived = {}
-    if derive and any(lead in _OF and (lead not in rows or np.isnan(rows[lead]).all()) for lead in wanted):
+    if derive and any(lead in OF_I_AND_II and (lead not in rows or np.isnan(rows[lead]).all()) for lead in wanted):
         known = [_in_unit(recording, place[name.lower()]) for name in limbs]
         derived = {lead: row for lead, row in derive_limb_leads(known, limbs).items() if lead in wanted}
     absent = [lead for lead in wanted if lead not in rows and lead not in derived]

@@ -8,6 +8,7 @@ so. The zeros that pad shorter exams to 4096 samples are no signal and left out.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ def read(path: Path, record: str | None = None, rate_hz: float = 0.0, unit: str 
 
     with h5py.File(path, "r") as file:
         signal = _signal(file, path)
-        ids = _ids(file, signal)
-        if record is not None and record not in ids:
+        ids, places = _known_ids(path)
+        if record is not None and record not in places:
             raise BadRecord(path.name, f"holds no recording {record!r}{did_you_mean(record, ids[:1000])}",
                             f"it holds {len(ids)}: {', '.join(ids[:5])}{', ...' * (len(ids) > 5)}")
-        row = 0 if record is None else ids.index(record)
+        row = 0 if record is None else places[record]
         code15 = signal.name == "/tracings" and signal.ndim == 3 and signal.shape[2] == 12
         values = np.asarray(signal[row] if signal.ndim == 3 else signal[()], np.float32)
         channels = _texts(_field(file, "channels")) or (STANDARD_12 if code15 else ())
@@ -58,11 +59,23 @@ def read(path: Path, record: str | None = None, rate_hz: float = 0.0, unit: str 
 
 def names(path: Path) -> list[str]:
     """The ids of a file of many recordings; [] where it holds one."""
+    ids, _ = _known_ids(path)
+    return ids if len(ids) > 1 else []
+
+
+def _known_ids(path: Path) -> tuple[list[str], dict[str, int]]:
+    """The ids of a file in order, and the place of each: kept, since the records of a file are read one by one."""
+    state = path.stat()
+    return _read_ids(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_ids(path: Path, changed: int, size: int) -> tuple[list[str], dict[str, int]]:
     import h5py
 
     with h5py.File(path, "r") as file:
         ids = _ids(file, _signal(file, path))
-    return ids if len(ids) > 1 else []
+    return ids, {name: row for row, name in reversed(list(enumerate(ids)))}  # of equal ids the first counts
 
 
 def _signal(file: Any, path: Path) -> Any:
