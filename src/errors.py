@@ -35,6 +35,13 @@ class BadRecord(UserError):
         return BadRecord, (self.record, self.reason, self.hint)
 
 
+def one_line(error: UserError) -> str:
+    """What is wrong, without the name of the record, and what to do, for a table or a list."""
+    message = error.reason if isinstance(error, BadRecord) else error.message
+    hint = f" ({error.hint})" if error.hint and "\n" not in error.hint else ""
+    return " ".join(f"{message}{hint}".split())
+
+
 class Diverged(UserError):
     """The loss or the gradients are no longer finite; exit code 3."""
 

@@ -60,7 +60,8 @@ def derive_limb_leads(signal: Sequence[np.ndarray] | np.ndarray, names: Sequence
     `signal` is (channels, samples), all limb leads in one unit. Of the pairs that are there the best conditioned is
     taken (I and II before others); a lead whose samples are all NaN counts as absent.
     """
-    there = {name: row for name, row in zip(normalise_leads(names), signal) if name in OF_I_AND_II and not np.isnan(row).all()}
+    there = {name: row for name, row in zip(normalise_leads(names), signal)
+             if name in OF_I_AND_II and not np.isnan(row).all()}
     if len(there) < 2:
         return {}
     pair = max(combinations(sorted(there, key=LIMB_LEADS.index), 2), key=lambda two: _independence(*two))

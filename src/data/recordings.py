@@ -25,7 +25,7 @@ from src.data.readers.recording import FORMATS, format_of
 from src.data.recorded import RecordedConfig, RecordedDataset
 from src.data.signal import Recording, TargetSpec
 from src.data.units import unit_factor, unit_name
-from src.errors import BadRecord, UserError
+from src.errors import BadRecord, UserError, one_line
 
 KEPT_BYTES = 256_000_000  # of signals read while the table is made; others are read again
 OF_WFDB = {".dat"} | set(FORMATS["wfdb"].suffixes) - {".hea"}  # read through their header
@@ -125,7 +125,7 @@ class RecordingsDataset(RecordedDataset):
     def _refuse(self, name: str, error: UserError) -> None:
         if self.config.on_bad_record == "error":
             raise error
-        self.failures[name] = _reason(error)
+        self.failures[name] = one_line(error)
 
     def _read(self, source: Source) -> Recording:
         """The recording in the wanted channels and unit; BadRecord where none of them is there."""
@@ -192,12 +192,6 @@ def _segments(header: Path) -> list[str]:
     with header.open(encoding="latin-1") as stream:
         lines = [line.split() for line in stream.read(1 << 20).splitlines() if line.strip() and line[0] != "#"]
     return [line[0] for line in lines[1:]] if lines and "/" in lines[0][0] else []
-
-
-def _reason(error: UserError) -> str:
-    """On one line, without the name of the record before it."""
-    message = error.reason if isinstance(error, BadRecord) else error.message
-    return " ".join(f"{message}{f' ({error.hint})' if error.hint else ''}".split())
 
 
 def _listed(names: tuple[str, ...]) -> str:

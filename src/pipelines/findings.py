@@ -16,7 +16,7 @@ from src.data.readers import read_recording, recording_names
 from src.data.readers.recording import format_of
 from src.data.signal import Recording
 from src.data.units import unit_factor
-from src.errors import BadRecord, UserError
+from src.errors import BadRecord, UserError, one_line
 
 HEADERS = {".hea": "WFDB", ".vhdr": "BrainVision", ".set": "EEGLAB"}  # of recordings that are several files
 LARGEST_HEADER = 1 << 20
@@ -63,7 +63,7 @@ def look(path: Path, stated: Stated) -> Finding:
         found.records = max(1, len(recording_names(path)) if "records" in recording.metadata else 1)
     except UserError as error:
         found.read_s = time.perf_counter() - begin
-        found.reason = one_line(error, path)
+        found.reason = one_line(error).removeprefix(f"{path}: ")
         return found
     found.recording = recording
     found.marks = kinds_of_marks(recording)
@@ -73,13 +73,6 @@ def look(path: Path, stated: Stated) -> Finding:
     found.limb_error, found.limb_unit = limb_lead_error(recording)
     found.checksums = checksums(path) if found.kind == "wfdb" and recording.signal.size else ""
     return found
-
-
-def one_line(error: UserError, path: Path) -> str:
-    """The message without the name of the file before it, and the hint."""
-    message = error.reason if isinstance(error, BadRecord) else error.message.removeprefix(f"{path}: ")
-    hint = f" ({error.hint})" if error.hint and "\n" not in error.hint else ""
-    return " ".join(f"{message}{hint}".split())
 
 
 def kinds_of_marks(recording: Recording) -> dict[str, int]:
