@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,9 @@ def attributions(run: Any, evaluation: Evaluation, each: int) -> Section:
     dataset, names = run.data.dataset, evaluation.target.names
     chosen = examples(evaluation, each) if dataset.labelled else _answers(evaluation, each)
     drawn, pictures, errors = chosen[:MOST_PICTURES], [], []
+    explain = cache(lambda case: _explained(run, evaluation, case))  # the drawn ones are among the averaged ones
     for case in drawn:
-        found, view = _explained(run, evaluation, case)
+        found, view = explain(case)
         signal = as_recorded(dataset, int(evaluation.predictions.rows[case.place]), view)
         title = _title(evaluation, case)
         pictures.append(Section(title, figure=attribution_figure(signal, found, dataset.spec, title), is_dense=True))
@@ -79,7 +81,7 @@ def attributions(run: Any, evaluation: Evaluation, each: int) -> Section:
     shares: dict[str, list[np.ndarray]] = {}
     for case in right:
         if case.is_right:
-            shares.setdefault(names[case.about], []).append(_explained(run, evaluation, case)[0].by_lead)
+            shares.setdefault(names[case.about], []).append(explain(case)[0].by_lead)
     means = {name: np.mean(rows, axis=0) for name, rows in shares.items()}
     section = attribution_section(pictures, means, {name: len(rows) for name, rows in shares.items()}, errors,
                                   dataset.spec.channels)
