@@ -54,6 +54,7 @@ class BaseDataset(ABC):
     labelled: bool = True  # False where `records.label` holds nothing: such records are predicted, not judged
     protocol: str = ""  # the benchmark whose numbers are told beside ours; its name in src/evaluation/protocols
     notes: tuple[str, ...] = ()  # what was converted, left out or assumed; printed with the census
+    room: np.ndarray | None = None  # of a batch: `read` may make its first signal there instead of in new memory
 
     @abstractmethod
     def read(self, row: int, rng: np.random.Generator | None = None) -> list[Sample]:

@@ -4,7 +4,7 @@
   number of workers, and after any interruption. Evaluation gets no generator: nothing there may be random.
 - A record that turns out bad while it is read stops the run with its name (`BadRecord`): which records are used is
   decided when the data are opened, and a batch never holds made-up zeros in place of a recording.
-- A worker writes its batch into memory that the main process sees, which copies it (`src/data/slots.py`).
+- A worker writes its batch into memory that the main process sees, and memory is used again (`src/data/slots.py`).
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ class DatasetView(Dataset):
         if worker is None:
             return self.__getitems__(keys)
         try:
-            if self.slots is None:
+            place = None if self.slots is None else self.slots.free_place(worker.id)
+            if place is None:
                 return self._batch(keys, _in_shared_memory)
-            place = self.slots.next_place(worker.id)
             batch = self._batch(keys, place.allocate_or_share)
-            return place.sent if place.holds_all else batch
+            sent = place.send()  # also where the batch goes by itself: it is not to be written over meanwhile
+            return sent if place.holds_all else batch
         except UserError as error:  # torch would turn it into a RuntimeError on its way out of the worker
             return _Failure.of(error)
 
@@ -71,20 +72,25 @@ class DatasetView(Dataset):
         if not keys:
             raise ValueError("a batch needs at least one key")
         first = self.samples(keys[0])
-        others: Iterable[list[Sample]] = (self.samples(key) for key in keys[1:])
-        rows = len(first) * len(keys)
-        if not self.train:  # a record has any number of windows; in training one at a time reuses warm memory
-            others = list(others)
-            rows = len(first) + sum(len(views) for views in others)
-        batch = _Rows(first[0], rows, allocate)
+        others: Iterable[list[Sample]]
+        if self.train:
+            batch = _Rows(first[0], len(first) * len(keys), allocate)
+            others = (self.samples(key, batch.next_row()) for key in keys[1:])
+        else:  # a record has any number of windows
+            others = [self.samples(key) for key in keys[1:]]
+            batch = _Rows(first[0], len(first) + sum(len(views) for views in others), allocate)
         for (_, row, _), views in zip(keys, chain([first], others)):
             batch.put(views, row, int(self.subject[row]), str(self.dataset.records.record[row]))
         return batch.batch
 
-    def samples(self, key: Key) -> list[Sample]:
-        """The views of one record, normalised and (in training) augmented."""
+    def samples(self, key: Key, room: np.ndarray | None = None) -> list[Sample]:
+        """The views of one record, normalised and (in training) augmented; the first is perhaps in `room`."""
         rng: Any = _Later(self.seed, *key) if self.train else None
-        views = self.dataset.read(key[1], rng)
+        self.dataset.room = room
+        try:
+            views = self.dataset.read(key[1], rng)
+        finally:
+            self.dataset.room = None
         if rng is not None and self.recorded:
             views = [augment_recorded(view, self.recorded, rng) for view in views]
         if self.normalizer is not None:
@@ -143,11 +149,17 @@ class _Rows:
                        for name in ("signal", "label", "channel_mask", "time_mask", "subject", "index", "group")}
         self.extra = {name: tensor.numpy() for name, tensor in self.batch.extra.items()}
 
+    def next_row(self) -> np.ndarray | None:
+        """Where the next signal goes; None behind the last."""
+        signals = self.arrays["signal"]
+        return signals[self.filled] if self.filled < len(signals) else None
+
     def put(self, views: list[Sample], row: int, subject: int, name: str) -> None:
         arrays = self.arrays
         for at, view in enumerate(views, start=self.filled):
             self._check(view, name)
-            arrays["signal"][at] = view.signal
+            if not _same_memory(view.signal, arrays["signal"][at]):
+                arrays["signal"][at] = view.signal
             arrays["label"][at] = view.label
             arrays["channel_mask"][at] = True if view.channel_mask is None else view.channel_mask
             arrays["time_mask"][at] = True if view.time_mask is None else view.time_mask
@@ -163,6 +175,10 @@ class _Rows:
                             f"{self.arrays['signal'].shape[1:]}", "`read` must give (channels, samples) of one size")
 
 
+def _same_memory(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.__array_interface__["data"] == second.__array_interface__["data"] and first.strides == second.strides
+
+
 def _in_own_memory(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return fresh(shape, dtype)
 
@@ -172,7 +188,7 @@ def _in_shared_memory(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> 
 
 
 def _received(sent: Sent, slots: Slots, pin_memory: bool) -> Batch:
-    tensors = slots.copied(sent, pin_memory)
+    tensors = slots.received(sent, pin_memory)
     extra = {name.removeprefix(EXTRA): tensors.pop(name) for name in list(tensors) if name.startswith(EXTRA)}
     return Batch(**tensors, extra=extra)
 
@@ -205,7 +221,7 @@ class SignalLoader(DataLoader):
         spec = self.dataset_view.dataset.spec
         of_record = len(spec.channels) * spec.samples * 4 + spec.samples + BESIDE
         batch = min(self.sampler.batch_size, len(self.sampler.rows))  # type: ignore[attr-defined]
-        self.dataset_view.slots = Slots(self.num_workers, (self.prefetch_factor or 2) + 2, VIEWS * batch * of_record)
+        self.dataset_view.slots = Slots(self.num_workers, self.prefetch_factor or 2, VIEWS * batch * of_record)
 
     def close(self) -> None:
         """Let the workers go; the next iteration starts new ones. Left to the garbage collector or to the end of the

@@ -88,7 +88,8 @@ class PreparedDataset(RecordedDataset):
                             f"expected: {', '.join(self.config.classes)}; choose them when preparing")
 
     def read_range(self, row: int, low: int, high: int) -> np.ndarray:
-        signal = self._signals.read(row, low, high)
+        fits = self.room is not None and self._order is None and self.room.shape == (len(self._channels), high - low)
+        signal = self._signals.read(row, low, high, self.room if fits else None)
         signal = signal if self._order is None else signal[self._order]
         return signal if self._factor == 1 else np.multiply(signal, self._factor, out=signal)
 

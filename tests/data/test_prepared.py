@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from src.data.loaders import _Rows, make_loader
+from src.data.normalize import Normalizer
 from src.data.open import open_dataset
 from src.data.prepare.engine import Settings, prepare
 from src.data.prepare.options import PrepareConfig, from_plain
@@ -15,7 +18,7 @@ from src.data.prepare.raw import RawRecord, RawSet
 from src.data.prepare.steps import prepare_signal
 from src.data.prepared import PreparedDataset
 from src.data.readers import read_recording
-from src.data.signal import SignalSpec
+from src.data.signal import Sample, SignalSpec
 from src.errors import UserError
 
 
@@ -178,3 +181,30 @@ def test_a_folder_that_is_not_finished_is_refused(make):
     (folder / "prepare.json").unlink()
     with pytest.raises(UserError, match=r"a folder that prepare\.py finished"):
         PreparedDataset(data_path=folder)
+
+
+def backwards(signal, rng):
+    """A view of the very memory that it got."""
+    return signal[:, ::-1]
+
+
+@pytest.mark.parametrize("options", [{}, {"views": "same"}, {"views": "adjacent"}, {"window_s": 1.7},
+                                     {"channels": ("II", "I")}])
+@pytest.mark.parametrize("store", ["npz", "shards"])
+def test_batches_are_the_same_when_records_are_not_read_into_them(make, monkeypatch, store, options):
+    data = PreparedDataset(PreparedDataset.Config(**options), make(store=store))
+    arguments = {"batch_size": 4, "train": True, "normalizer": Normalizer("record"), "transforms": [backwards]}
+    direct = list(make_loader(data, np.arange(12), **arguments))
+    monkeypatch.setattr(_Rows, "next_row", lambda rows: None)
+    for one, other in zip(direct, make_loader(data, np.arange(12), **arguments), strict=True):
+        assert torch.equal(one.signal, other.signal)
+
+
+def test_records_are_read_into_the_batch(make, monkeypatch):
+    data = PreparedDataset(data_path=make(count=1))
+    given = []
+    monkeypatch.setattr(data, "read", lambda row, rng: (given.append(data.room), [Sample(np.ones((2, 5), "f4"), 0)])[1])
+    make_loader(data, np.zeros(3, int), batch_size=3, train=True).dataset_view[[(0, 0, draw) for draw in range(3)]]
+    assert given[0] is None
+    assert all(room.shape == (2, 5) for room in given[1:])
+    assert data.room is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,9 @@ import torch
 from src.data import loaders
 from src.data.loaders import make_loader
 from src.data.signal import Batch
-from src.data.slots import Slots, fresh
+from src.data.slots import LARGE, Sent, Slots, fresh
+
+KINDS = {"a": torch.float32, "b": torch.bool, "c": torch.int64}
 
 
 def equal(first: Batch, second: Batch) -> bool:
@@ -17,28 +21,60 @@ def equal(first: Batch, second: Batch) -> bool:
                ("signal", "label", "channel_mask", "time_mask", "subject", "index", "group"))
 
 
-def test_what_is_written_is_copied():
-    slots = Slots(workers=2, places=3, size=1000)
-    place = slots.next_place(1)
-    for name, dtype in (("a", torch.float32), ("b", torch.bool), ("c", torch.int64)):
-        place.allocate_or_share(name, (2, 3), dtype).numpy()[:] = np.arange(6).reshape(2, 3) % 2
-    found = slots.copied(place.sent, pin_memory=False)
+def written(slots: Slots, worker: int = 0, value: int = 1) -> Sent:
+    place = slots.free_place(worker)
+    assert place is not None
+    for name, dtype in KINDS.items():
+        place.allocate_or_share(name, (2, 3), dtype).numpy()[:] = np.arange(6).reshape(2, 3) % 2 * value
     assert place.holds_all
-    for name, dtype in (("a", torch.float32), ("b", torch.bool), ("c", torch.int64)):
+    return place.send()
+
+
+def test_what_is_written_is_received_where_it_lies():
+    slots = Slots(workers=2, ahead=1, size=1000)
+    sent = written(slots, worker=1)
+    found = slots.received(sent, pin_memory=False)
+    for name, dtype in KINDS.items():
         assert found[name].dtype == dtype
         assert found[name].int().tolist() == [[0, 1, 0], [1, 0, 1]]
-    slots.next_place(1).allocate_or_share("a", (2, 3), torch.float32).fill_(7)
-    assert found["a"].max() == 1, "a copy"
-    assert slots.copied(place.sent, pin_memory=False)["a"].max() == 1, "another place"
+    slots._memory(1, sent.place)[:] = 0
+    assert found["a"].max() == 0, "not a copy"
 
 
-def test_places_come_in_turns():
-    slots = Slots(1, 4, 10)
-    assert [slots.next_place(0).sent.turn for _ in range(9)] == [1, 2, 3, 0, 1, 2, 3, 0, 1]
+def test_a_place_is_free_when_the_last_tensor_in_it_is_gone():
+    slots = Slots(workers=1, ahead=1, size=1000)
+    first = written(slots)
+    found = slots.received(first, pin_memory=False)
+    kept = found["b"][:1].numpy()
+    assert written(slots).place != first.place
+    del found
+    gc.collect()
+    assert slots._stamps[0, first.place] > 0
+    del kept
+    gc.collect()
+    assert slots._stamps[0, first.place] == 0
+
+
+def test_who_keeps_many_batches_gets_copies():
+    slots = Slots(workers=1, ahead=2, size=1000)
+    kept = [slots.received(written(slots, value=number), pin_memory=False) for number in range(12)]
+    assert [int(tensors["a"].max()) for tensors in kept] == list(range(12))
+
+
+def test_batches_that_were_thrown_away_give_their_places_back():
+    slots = Slots(workers=1, ahead=2, size=1000)
+    kept = [slots.received(written(slots), pin_memory=False) for _ in range(2)]
+    written(slots), written(slots)
+    assert slots.free_place(0) is None
+    slots._stamps[0, 0] = 0
+    slots.received(written(slots), pin_memory=False)
+    assert slots.free_place(0) is not None
+    assert len(kept) == 2
 
 
 def test_what_does_not_fit_is_shared_by_itself():
-    place = Slots(1, 2, 100).next_place(0)
+    place = Slots(1, 2, 100).free_place(0)
+    assert place is not None
     size = len(place._memory)
     assert place.allocate_or_share("a", (size,), torch.bool) is not None
     assert place.holds_all
@@ -50,6 +86,17 @@ def test_fresh_memory_has_the_shape_and_kind():
     made = fresh((3, 4), torch.bool)
     assert made.shape == (3, 4)
     assert made.dtype == torch.bool
+
+
+def test_memory_is_used_again_when_nothing_refers_to_it():
+    first = fresh((LARGE,), torch.float32)
+    address = first.data_ptr()
+    part = first[5:9]
+    del first
+    second = fresh((LARGE,), torch.float32)
+    assert second.data_ptr() != address
+    del part
+    assert fresh((LARGE - 7,), torch.float32).data_ptr() == address
 
 
 @pytest.mark.parametrize(("views", "fits"), [(1, True), (2, True), (30, False)])

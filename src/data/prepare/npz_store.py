@@ -99,8 +99,12 @@ class NpzReader(SignalReader):
         """Of the stored array."""
         return self.leads, int(self.samples[row])
 
-    def read(self, row: int, low: int, high: int) -> np.ndarray:
-        return np.array(self.whole(row)[:, low:high])
+    def read(self, row: int, low: int, high: int, room: np.ndarray | None = None) -> np.ndarray:
+        stored = self.whole(row)[:, low:high]
+        if room is None:
+            return np.array(stored)
+        room[:] = stored
+        return room
 
     def digest(self, row: int) -> str:
         return hashlib.blake2b(np.ascontiguousarray(self.whole(row)).view(np.uint8).data, digest_size=16).hexdigest()

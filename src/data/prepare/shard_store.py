@@ -174,10 +174,11 @@ class ShardReader(SignalReader):
             whole = self._maps[shard] = np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), np.uint8)
         return whole
 
-    def read(self, row: int, low: int, high: int) -> np.ndarray:
+    def read(self, row: int, low: int, high: int, room: np.ndarray | None = None) -> np.ndarray:
         whole, scales = self._stored(row)
         stored = whole[:, low:high]
-        signal = np.array(stored, np.float32)
+        signal = np.empty(stored.shape, np.float32) if room is None else room
+        signal[:] = stored
         if scales is not None:
             signal *= scales
             if self.with_gaps[row]:

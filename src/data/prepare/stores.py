@@ -40,8 +40,8 @@ class SignalReader(ABC):
     """Reads prepared signals by row; may be sent to another process, and forked."""
 
     @abstractmethod
-    def read(self, row: int, low: int, high: int) -> np.ndarray:
-        """Samples [low, high) of a record: a new (leads, high - low) float32 array, NaN where missing."""
+    def read(self, row: int, low: int, high: int, room: np.ndarray | None = None) -> np.ndarray:
+        """Samples [low, high) of a record, (leads, high - low) float32, NaN where missing: in `room` or a new array."""
 
     @abstractmethod
     def digest(self, row: int) -> str:
