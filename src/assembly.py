@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from src.data.run_data import SPLITS, RunData, prepare
 from src.data.signal import SignalSpec, TargetSpec
 from src.errors import UserError
 from src.interop.weights import read_content, read_state_dict
+from src.machine import cores
 from src.models.duin.new_subject import count_subjects
 from src.options import key_values
 from src.trainer import checkpoint, distributed, duin_codes, duin_words, random_state
@@ -266,4 +266,4 @@ def workers(args: Any, device: str) -> int:
     """Processes that prepare batches: as asked, else none beside a CPU and up to 8 beside a GPU."""
     if args.num_workers is not None:
         return args.num_workers
-    return min(8, max((os.cpu_count() or 1) - 1, 0)) if device == "cuda" else 0
+    return min(8, cores() - 1) if device == "cuda" else 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,7 +96,7 @@ class RecordedDataset(BaseDataset):
     def _arrange(self, rates: np.ndarray, channels: tuple[str, ...], unit: str) -> None:
         """Fix rate and window, set `spec`, and restate `records.length` at the rate that a model sees."""
         recorded = self.records.length
-        rate = self.config.resample_hz or most_common(rates)
+        rate = self.config.resample_hz or most_common(rates.tolist())
         parts = 2 if self.config.views == "adjacent" else 1
         seconds = self.config.window_s or usual_length(recorded / rates) / parts
         samples = max(1, round(seconds * rate))
@@ -122,14 +123,14 @@ class RecordedDataset(BaseDataset):
         return notes + ([f"{short} records are shorter: zeros at the end, masked"] if short else [])
 
 
-def most_common(values) -> float:
+def most_common(values: Iterable[Any]) -> Any:
     """The most frequent value; of equally frequent ones the largest."""
-    counts = Counter(np.asarray(values).tolist())
+    counts = Counter(values)
     return max(counts, key=lambda value: (counts[value], value))
 
 
 def usual_length(seconds: np.ndarray) -> float:
     """The most common length where half of the records have it, else the median."""
     rounded = np.round(seconds, 3)
-    usual = most_common(rounded)
+    usual = most_common(rounded.tolist())
     return usual if (rounded == usual).mean() >= 0.5 else float(np.median(seconds))

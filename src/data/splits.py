@@ -10,7 +10,6 @@ and this chi-square in place of the largest lack, so that parts of unequal share
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from src.data.dataset import BaseDataset, Records
 from src.errors import UserError
+from src.files import write_json
 
 PARTS = ("train", "valid", "test")
 FOLDS, INNER = 1, 2  # streams of the seed: the folds must not depend on which of them is asked for
@@ -170,11 +170,7 @@ def _both(first: str, second: str) -> str:
 
 def save_splits(path: Path | str, records: Records, parts: dict[str, np.ndarray]) -> None:
     """Part -> record names as JSON; names outlast a change in the order of the records."""
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps({name: records.record[rows].tolist() for name, rows in parts.items()}, indent=0),
-                         encoding="utf-8")
-    os.replace(temporary, path)
+    write_json(Path(path), {name: records.record[rows].tolist() for name, rows in parts.items()}, indent=0)
 
 
 def load_splits(path: Path | str, records: Records, may_lack: bool = False) -> dict[str, np.ndarray]:

@@ -7,7 +7,6 @@ what belongs here is everything beside the tensors. Source: the code of Du-IN (N
 
 from __future__ import annotations
 
-import os
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.files import whole
 from src.interop.pickle_writer import write_pickle
 from src.interop.unpickle import read_pickle
 
@@ -117,11 +117,9 @@ def write_stage(folder: Path | str, epoch: int, state: Mapping[str, Tensor], par
     """`<folder>/model/checkpoint-<epoch>.pth` and `<folder>/save/params`, as the original writes them; the path of the
     checkpoint. `epoch` counts from 0. Files are complete or not there."""
     path = Path(folder) / "model" / f"checkpoint-{epoch}.pth"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_pickle(Path(folder) / "save" / "params", dict(params))
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(original_state(state), temporary)
-    os.replace(temporary, path)
+    with whole(path) as stream:
+        torch.save(original_state(state), stream)
     return path
 
 

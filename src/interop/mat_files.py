@@ -5,12 +5,13 @@ Source: MATLAB level 5 MAT-file format.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from src.files import whole
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(116) + bytes(8) + b"\x00\x01IM"
 CLASSES = {"f8": (6, 9), "f4": (7, 7), "i4": (12, 5), "i8": (14, 12)}  # dtype -> class of array, type of data
@@ -19,13 +20,8 @@ TEXT, INT32, UINT32, MATRIX = 1, 5, 6, 14
 
 def write_mat(path: Path, matrices: Mapping[str, np.ndarray]) -> None:
     """Matrices (rows, columns) of float64, float32, int32 or int64 by name; the file is whole or not there."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(HEADER + b"".join(_matrix(name, values) for name, values in matrices.items()))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as stream:
+        stream.write(HEADER + b"".join(_matrix(name, values) for name, values in matrices.items()))
 
 
 def _matrix(name: str, values: np.ndarray) -> bytes:

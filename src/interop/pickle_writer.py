@@ -7,7 +7,6 @@ Source of the opcodes: the documentation of Python's `pickletools`; protocol 4, 
 
 from __future__ import annotations
 
-import os
 import pickle
 import struct
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
+from src.files import whole
+
 DOT_DICT = "utils.DotDict DotDict"  # "module name"; Du-IN's attribute dictionary
 NAMESPACE = "types SimpleNamespace"
 
@@ -24,13 +25,10 @@ NAMESPACE = "types SimpleNamespace"
 def write_pickle(path: Path, value: Any, dicts: str = DOT_DICT) -> None:
     """`value` of dicts (written as the class `dicts`), lists, tuples, texts, numbers, None, arrays, torch devices and
     dtypes. The file is complete or not there. Raises TypeError for anything else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with whole(path) as file:
         file.write(pickle.PROTO + b"\x04")
         _Writer(file, dicts).write(value)
         file.write(pickle.STOP)
-    os.replace(temporary, path)
 
 
 class _Writer:

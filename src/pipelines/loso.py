@@ -27,6 +27,7 @@ from src.data.splits import save_splits
 from src.errors import OK, UserError
 from src.evaluation.console import line, results_console
 from src.evaluation.style import BLUE, INK, ORANGE, house_style, new_figure, save_png
+from src.files import whole
 from src.interop.weights import read_state_dict
 from src.models.duin.new_subject import for_new_subject
 from src.pipelines import stages
@@ -167,8 +168,8 @@ def _write_start(fit: Stage, others: Stage, path: Path) -> bool:
     model = assembly.build_model(args, dataset.spec, dataset.target)
     model.init_weights()
     weights = for_new_subject(model.state_dict(), read_state_dict(checkpoint.find_weights(others.folder)), same)
-    torch.save(weights, path.with_name(path.name + ".tmp"))
-    path.with_name(path.name + ".tmp").replace(path)
+    with whole(path) as stream:
+        torch.save(weights, stream)
     return same
 
 

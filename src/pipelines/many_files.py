@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from src.data.prepare.progress import Counter
 from src.errors import UserError
+from src.machine import cores
 
 HANDFUL = 64  # items that a process gets at once
 FEW = 2 * HANDFUL  # of so many or fewer no process is started
@@ -38,10 +39,6 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item], workers:
             done += len(results)
             counter.show(done)
             yield results
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _by_pool(work: Callable[[Item], Result], handfuls: list[Sequence[Item]], workers: int) -> Iterator[list[Result]]:

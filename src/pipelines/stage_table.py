@@ -19,7 +19,7 @@ from rich.text import Text
 
 from src.evaluation.console import line, new_table
 from src.evaluation.style import BLUE, INK, MUTED, house_style, new_figure, save_png, shortened
-from src.trainer.run_folder import write_text
+from src.files import write_text
 
 MEAN = "mean"
 

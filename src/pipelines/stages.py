@@ -25,6 +25,7 @@ from src.data.splits import load_splits, save_splits
 from src.data.subjects import chosen
 from src.errors import UserError, did_you_mean
 from src.evaluation import metrics
+from src.files import write_json
 from src.flag_rules import has
 from src.trainer import distributed, run_folder, tracking
 from src.trainer.display import say
@@ -161,7 +162,7 @@ def tested(stage: Stage, trainer: Any) -> dict[str, dict[str, float]]:
 
 def write_scores(folder: Path, scores: dict[str, dict[str, float]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    run_folder.write_json(folder / SCORES, scores)
+    write_json(folder / SCORES, scores)
 
 
 def read_scores(folder: Path) -> dict[str, dict[str, float]]:

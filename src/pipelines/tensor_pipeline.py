@@ -19,7 +19,8 @@ from src.data.tables import read_columns
 from src.errors import UserError
 from src.evaluation.protocols.tensor_pipeline import compute_metrics
 from src.evaluation.style import BLUE, house_style, new_figure, save_png
-from src.interop.layouts.tensor_pipeline import NAME, PROCESSED, SMOKE_TEST, Tree, write_json
+from src.files import write_json
+from src.interop.layouts.tensor_pipeline import INDENT, NAME, PROCESSED, SMOKE_TEST, Tree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ def tell_tested(evaluation: Evaluation, subset: str, data_path: str | None) -> t
     found = compute_metrics(np.asarray(evaluation.predictions.labels), evaluation.decisions, evaluation.target.names)
     metrics = (folder if folder.is_dir() and data_path else tree.root / PROCESSED) / f"{subset}_metrics.json"
     picture = tree.figure(f"{subset}_f1_scores")
-    write_json(metrics, {**found, "split": subset})
+    write_json(metrics, {**found, "split": subset}, INDENT)
     save_png(f1_figure(found), picture)
     lines = ("Evaluation complete!", f"  Metrics saved to: {metrics}", f"  F1 plot saved to: {picture}")
     tree.log(f"{subset}: F1 macro {found['f1_macro']:.4f}, accuracy {found['accuracy']:.4f}", *lines)

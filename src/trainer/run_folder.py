@@ -15,6 +15,7 @@ from typing import Any
 
 from src import config
 from src.errors import UserError
+from src.files import write_json
 from src.trainer import checkpoint
 
 IGNORED_IN_COMPARISON = {"num_workers", "print_freq", "use_tensorboard", "use_wandb", "wandb_project", "wandb_entity",
@@ -38,17 +39,6 @@ def create(args: Any, settings: dict[str, Any]) -> tuple[Path, str]:
         write_json(base / name / "config.json", settings)
         return base / name, f"{base / wished} is there already: this run is {base / name}" if number > 1 else ""
     raise UserError(f"{base / wished}: thousands of runs have this name", "choose another --experiment_name")
-
-
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Written whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf8")
-    os.replace(temporary, path)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

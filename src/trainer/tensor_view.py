@@ -9,7 +9,8 @@ from src.errors import UserError
 from src.evaluation.run_log import METRICS, read_events
 from src.evaluation.style import save_png
 from src.evaluation.training_curves import comparison_figure
-from src.interop.layouts.tensor_pipeline import BEST, LATEST, NAME, Tree, training_log, weight_file, write_json
+from src.files import write_json
+from src.interop.layouts.tensor_pipeline import BEST, INDENT, LATEST, NAME, Tree, training_log, weight_file
 from src.trainer import checkpoint
 from src.trainer.display import say
 
@@ -35,7 +36,7 @@ def add(trainer: Any, state: dict[str, Any], is_best: bool) -> None:
     values = epochs[-1]["val"] if epochs else {}
     also = (tree.models / BEST,) if is_best else ()
     checkpoint.write(weight_file(state, values), tree.models / LATEST, also=also)
-    write_json(tree.training_log, training_log(epochs))
+    write_json(tree.training_log, training_log(epochs), INDENT)
     if epochs:
         last = epochs[-1]
         tree.log(f"epoch {last['epoch']}: " + ", ".join(

@@ -8,8 +8,8 @@ import torch
 
 from src.data.signal import Batch
 from src.errors import Diverged, UserError
+from src.files import write_json
 from src.trainer import checkpoint
-from src.trainer.run_folder import write_json
 
 
 def explain_divergence(trainer: Any, error: Diverged) -> Diverged:

@@ -1,8 +1,7 @@
-"""Files of a table are written whole or not at all."""
+"""Files of a table: whole or not there, and a UserError where a folder cannot be written to."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from src.errors import UserError
+from src.files import whole
 
 
 def write_text(path: Path, text: str) -> None:
@@ -21,12 +21,8 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
+        with whole(path) as stream:
             fill(stream)
-        os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror}", "choose another folder") from error

@@ -6,7 +6,6 @@ several processes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from src.data.labels.matching import MODES, Found, Matcher, read_entities
 from src.data.labels.normalise import PHRASES, TERMS, Normaliser
 from src.data.tables import read_rows
 from src.errors import UserError, did_you_mean
+from src.machine import cores
 
 CHUNK = 2000  # texts that a process gets at a time
 FEW = 4000  # texts for which starting processes takes longer than labelling
@@ -93,8 +93,7 @@ def label_texts(texts: Sequence[str], folder: Path | None = None, mode: str = "u
     names = label_names(folder)
     _check_names(Labeler.open(folder, mode), names, folder)
     distinct = list(dict.fromkeys(texts))
-    workers = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) \
-        if workers is None else workers
+    workers = cores() if workers is None else workers
     if workers <= 1 or len(distinct) <= FEW:
         _start(folder, mode, names)
         parts = [_label(distinct)]

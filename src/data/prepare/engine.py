@@ -29,6 +29,7 @@ from src.data.prepare.plan import Plan, file_names, in_order, make_plan
 from src.data.prepare.progress import Counter, say
 from src.data.prepare.raw import RawRecord, RawSet
 from src.errors import BadRecord, StoppedBySignal, UserError
+from src.machine import cores
 
 LOCK, FINISH_LOCK = "lock", "finish.lock"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -139,8 +140,7 @@ def _prepare_blocks(plan: Plan, records: list[RawRecord], root: Path, output: Pa
 
 
 def _workers(asked: int | None, blocks: int) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores if asked is None else asked, blocks)
+    return min(cores() if asked is None else asked, blocks)
 
 
 @contextmanager

@@ -6,8 +6,6 @@ A folder is a prepared data set from the moment it has prepare.json; everything 
 from __future__ import annotations
 
 import csv
-import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +26,8 @@ from src.data.recorded import usual_length
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.splits import PARTS, save_splits, split
 from src.errors import UserError
-from src.interop.layouts.tensor_pipeline import original_parts, split_table, write_json
+from src.files import whole, whole_text, write_json
+from src.interop.layouts.tensor_pipeline import INDENT, original_parts, split_table
 
 MANIFEST, TABLE, FAILURES, SPLITS, LABEL_MAP, LABELS = ("prepare.json", "records.csv", "failures.csv", "splits.json",
                                                         "label_map.json", "labels.npy")
@@ -61,7 +60,7 @@ def lacking(output: Path, plan: Plan) -> list[int]:
 def finish(output: Path, plan: Plan) -> Summary:
     """Write the data set; UserError where no record could be prepared."""
     good = _Collected(plan)
-    with _replacing(output / TABLE) as table, _replacing(output / FAILURES) as failures:
+    with whole_text(output / TABLE) as table, whole_text(output / FAILURES) as failures:
         info = plan.info
         write_row, write_failure = csv.writer(table, lineterminator="\n"), csv.writer(failures, lineterminator="\n")
         write_row.writerow((*COLUMNS, *info))
@@ -147,19 +146,20 @@ def _write(output: Path, plan: Plan, good: _Collected) -> Summary:
     store.finish(((block, entry) for block, entry in entries_of(output, plan) if "reason" not in entry),
                  len(config.leads))
     parts, how = _parts(records, plan)
-    _save(output / LABELS, lambda path: np.save(path, records.label))
-    _write_json(output / LABEL_MAP, {"label_order": list(plan.classes),
+    with whole(output / LABELS) as stream:
+        np.save(stream, records.label)
+    write_json(output / LABEL_MAP, {"label_order": list(plan.classes),
                                      "label_to_int": {name: number for number, name in enumerate(plan.classes)}})
     if plan.store == VECTORS:
         write_json(output / SPLITS, split_table(good.files, records.label.tolist(), good.sources, plan.classes,
-                                                {part: rows.tolist() for part, rows in parts.items()}))
+                                                {part: rows.tolist() for part, rows in parts.items()}), INDENT)
     else:
         save_splits(output / SPLITS, records, parts)
     seconds = usual_length(records.length / config.resample_hz)
     spec = SignalSpec(config.leads, config.resample_hz, unit_after(config, config.unit),
                       round(seconds * config.resample_hz), describe(config), config.resampling, plan.config)
     notes = (*plan.notes, *good.notes(), how)
-    _write_json(output / MANIFEST, {
+    write_json(output / MANIFEST, {
         "version": VERSION, "set": plan.set, "source": plan.source, "licence": plan.licence, "options": plan.options,
         "protocol": plan.protocol, "asked": plan.asked, "signal_spec": spec.to_dict(),
         "target_spec": TargetSpec(plan.kind, plan.classes).to_dict(), "store": plan.store,  # type: ignore[arg-type]
@@ -198,30 +198,3 @@ def cut_parts(records: Records, ratio: tuple[float, ...], seed: int) -> tuple[di
         parts = {name: np.flatnonzero(subset == name) for name in PARTS}
         how = f"{'parts as the source has them' if official else 'all records train'}: {error.message}"
     return parts, f"{how} ({_counts(parts)})"
-
-
-class _replacing:
-    """A text file that appears whole or not at all."""
-
-    def __init__(self, path: Path):
-        self.path, self.temporary = path, path.with_name(path.name + ".tmp")
-
-    def __enter__(self):
-        self.file = self.temporary.open("w", encoding="utf-8", newline="")
-        return self.file
-
-    def __exit__(self, kind, *error) -> None:
-        self.file.close()
-        if kind is None:
-            os.replace(self.temporary, self.path)
-
-
-def _save(path: Path, write) -> None:
-    with (temporary := path.with_name(path.name + ".tmp")).open("wb") as file:
-        write(file)
-    os.replace(temporary, path)
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    with _replacing(path) as file:
-        json.dump(values, file, indent=1, ensure_ascii=False)

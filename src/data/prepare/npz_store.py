@@ -17,6 +17,7 @@ import numpy as np
 from src.data.prepare.stores import BlockWriter, Entry, SignalReader, Store
 from src.data.readers.npz import read_npz
 from src.errors import BadRecord, UserError
+from src.files import whole
 
 FOLDER = "records"
 
@@ -57,10 +58,8 @@ class NpzWriter(BlockWriter):
     def write(self, file: str, signal: np.ndarray, label: Any) -> Entry:
         archive = BytesIO()
         np.savez_compressed(archive, signal=signal, label=label)
-        path = self.folder / f"{file}.npz"
-        temporary = path.with_suffix(".npz.tmp")
-        temporary.write_bytes(archive.getbuffer())
-        os.replace(temporary, path)
+        with whole(self.folder / f"{file}.npz") as stream:
+            stream.write(archive.getbuffer())
         entry: Entry = {"samples": signal.shape[-1], "bytes": archive.tell()}
         return entry if np.isfinite(signal).all() else {**entry, "gaps": True}
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -18,9 +17,11 @@ from src.data.leads import STANDARD_12, normalise_leads
 from src.data.prepare.blocks import FOLDER, Job, read
 from src.data.prepare.options import STANDARD12, PrepareConfig, from_plain, to_plain
 from src.data.prepare.raw import RawRecord, RawSet
+from src.data.recorded import most_common
 from src.data.signal import Recording
 from src.data.units import VOLTS, unit_factor, unit_name
 from src.errors import UserError
+from src.files import write_json
 
 PLAN = "plan.json"
 LARGEST_BLOCK, BLOCKS = 256, 64  # records of a block at most; blocks that a smaller set has, to share them out
@@ -73,10 +74,7 @@ class Plan:
         return Job(root, output, from_plain(self.config), self.store, self.classes, self.kind, stop_at_bad)
 
     def save(self, output: Path) -> None:
-        (output / FOLDER).mkdir(parents=True, exist_ok=True)
-        temporary = output / FOLDER / f"{PLAN}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(asdict(self), ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, output / FOLDER / PLAN)
+        write_json(output / FOLDER / PLAN, asdict(self), indent=None)
 
     @classmethod
     def load(cls, output: Path) -> Plan | None:
@@ -161,9 +159,9 @@ def settle(config: PrepareConfig, records: list[RawRecord], root: Path) -> Prepa
     if config.is_settled:
         return config
     seen = _look(records, root)
-    unit = config.unit or _most(unit_name(recording.unit) or "unknown" for recording in seen)
-    return replace(config, unit=unit, leads=config.leads or _usual_leads(seen, unit),
-                   resample_hz=config.resample_hz or float(_most(recording.sampling_rate_hz for recording in seen)))
+    unit = config.unit or most_common(unit_name(recording.unit) or "unknown" for recording in seen)
+    rate_hz = config.resample_hz or float(most_common(recording.sampling_rate_hz for recording in seen))
+    return replace(config, unit=unit, leads=config.leads or _usual_leads(seen, unit), resample_hz=rate_hz)
 
 
 def _look(records: list[RawRecord], root: Path) -> list[Recording]:
@@ -184,7 +182,7 @@ def _look(records: list[RawRecord], root: Path) -> list[Recording]:
 
 def _usual_leads(seen: list[Recording], unit: str) -> tuple[str, ...]:
     """Those that most recordings have, in the standard order where they are standard leads."""
-    leads = _most(_fitting(recording, unit) for recording in seen)
+    leads = most_common(_fitting(recording, unit) for recording in seen)
     if not leads:
         raise UserError(f"most recordings have no channel in {unit}", f"give --prepare_args unit= ({', '.join(VOLTS)})")
     return leads
@@ -196,9 +194,3 @@ def _fitting(recording: Recording, unit: str) -> tuple[str, ...]:
     leads = tuple(name for name, found in zip(normalise_leads(recording.channel_names), units)
                   if unit_factor(str(found) or "unknown", unit) is not None)
     return tuple(sorted(leads, key=STANDARD_12.index)) if set(leads) <= set(STANDARD_12) else leads
-
-
-def _most(values) -> Any:
-    """The most frequent value; of equally frequent ones the largest."""
-    counts = Counter(values)
-    return max(counts, key=lambda value: (counts[value], value))

@@ -25,6 +25,7 @@ import numpy as np
 from src.data.prepare.stores import BlockWriter, Entry, SignalReader, Store
 from src.data.readers.npz import read_npz
 from src.errors import UserError
+from src.files import whole
 
 FOLDER, INDEX, ALIGN = "shards", "index.npz", 64
 MISSING, LARGEST = -32768, 32767
@@ -55,12 +56,11 @@ class ShardStore(Store):
             shards.append((block, kept[-1]["end"], kept[-1]["crc"]))
         shard, offset, samples, gaps = (np.array(column) for column in zip(*rows))
         number, size, crc = (np.array(column) for column in zip(*shards))
-        temporary = self.folder / FOLDER / "index.tmp.npz"
-        np.savez(temporary, shard=shard.astype(np.int64), offset=offset.astype(np.int64),
-                 samples=samples.astype(np.int64), gaps=gaps.astype(bool), leads=np.int64(leads),
-                 dtype=np.array(self.dtype), shard_number=number.astype(np.int64), shard_bytes=size.astype(np.int64),
-                 shard_crc=crc.astype(np.uint32))
-        os.replace(temporary, self.folder / FOLDER / INDEX)
+        with whole(self.folder / FOLDER / INDEX) as stream:
+            np.savez(stream, shard=shard.astype(np.int64), offset=offset.astype(np.int64),
+                     samples=samples.astype(np.int64), gaps=gaps.astype(bool), leads=np.int64(leads),
+                     dtype=np.array(self.dtype), shard_number=number.astype(np.int64),
+                     shard_bytes=size.astype(np.int64), shard_crc=crc.astype(np.uint32))
 
     def reader(self, leads: int, files: list[str], samples: np.ndarray, verify: bool = False) -> ShardReader:
         reader = ShardReader(self.folder / FOLDER, leads, samples)

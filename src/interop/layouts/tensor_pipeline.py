@@ -11,7 +11,6 @@ A weight file is the run's own checkpoint with the pipeline's names beside ours,
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ OWNER = "run"  # a file beside the weights that names the run which they are fro
 OURS = {"train": "train", "val": "valid", "test": "test"}  # its names of the parts -> ours
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
 SEED = 42  # of its split
+INDENT = 2  # of its JSON files
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,6 @@ class Tree:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all."""
-    temporary = _made(path.parent) / f".{path.name}.tmp"
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
 
 
 # ----------------------------------------------------------------------------------------------- splits.json
