@@ -83,7 +83,8 @@ GROUPS: dict[str, list[Flag]] = {
               "flip=0.5 channel_dropout=0.1 time_mask=0.1; as recorded: snr=10 noise_mv=0.05 baseline_wander=0.3 "
               "powerline=50 gain=0.1 lead_dropout=0.1 crop=0.8 axis_rotation=15 axis_scaling=0.1; fairseq-signals' "
               "fairseq_powerline=0.1 fairseq_emg=0.1 fairseq_shift=0.1 fairseq_wander=0.1 random_leads_masking=0.5 "
-              "vcg_rotation=45 vcg_scaling=1.5 lead_time_mask=0.5; or none", many="*"),
+              "conditional_leads_masking=4,5 vcg_rotation=45 vcg_scaling=1.5 lead_time_mask=0.5; each perhaps with a "
+              "probability after it, noise=0.1@0.5; or none", many="*"),
         _flag("balanced_sampling", False, bool, "draw the classes of a training epoch equally often"),
         _flag("batch_size", 32, int, "records per micro-batch and process", least=1, commands=BOTH),
         _flag("val_batch_size", None, int, "records per validation batch (default: --batch_size)", least=1),
@@ -143,11 +144,12 @@ GROUPS: dict[str, list[Flag]] = {
               needs=("scheduler", ("plateau",))),
         _flag("layer_decay", 1.0, float, "factor on the rate per layer below the head", above=0, most=1),
         _flag("loss", None, str, "objective (default: what the target asks): cross-entropy, binary, squared error, "
-              "asymmetric, binary focal, soft margin, focal cross-entropy",
-              choices=("ce", "bce", "mse", "as", "bf", "mlsml", "focal_ce"),
+              "asymmetric, binary focal, soft margin, the mean of each label's binary one, focal cross-entropy",
+              choices=("ce", "bce", "mse", "as", "bf", "mlsml", "multi_head_bce", "focal_ce"),
               spellings=(("cross_entropy", "ce"), ("binary_cross_entropy", "bce"),
                          ("binary_cross_entropy_with_logits", "bce"), ("mse2", "mse"), ("asymmetric", "as"),
-                         ("binary_focal", "bf"), ("multi_label_soft_margin", "mlsml"))),
+                         ("binary_focal", "bf"), ("multi_label_soft_margin", "mlsml"),
+                         ("multi_head_binary_cross_entropy", "multi_head_bce"))),
         _flag("loss_args", [], str, "its settings: gamma_neg gamma_pos clip (as), alpha gamma (bf), gamma (focal_ce)",
               many="+", keyed=True, needs=("loss", ("as", "bf", "focal_ce"))),
         _flag("pos_weight", None, str, "weight of each label's positives: numbers, or a file of them (pos_weight.txt)",

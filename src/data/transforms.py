@@ -112,22 +112,36 @@ class TimeMask:
         return signal
 
 
+class Sometimes:
+    """`change` with probability `p`; whether is drawn first, as fairseq-signals does."""
+
+    def __init__(self, change: AnyTransform, p: float):
+        self.change, self.p = change, p
+
+    def __call__(self, what: Any, rng: np.random.Generator) -> Any:
+        return self.change(what, rng) if rng.uniform() < self.p else what
+
+
 TRANSFORMS: dict[str, Callable[[float], Transform]] = {
     "shift": Shift, "noise": Noise, "scale": Scale, "flip": Flip, "channel_dropout": ChannelDropout,
     "time_mask": TimeMask,
 }
-AS_RECORDED: dict[str, Callable[[float, SignalSpec], RecordedTransform]] = {**RECORDED, **FAIRSEQ}
+AS_RECORDED: dict[str, Callable[..., RecordedTransform]] = {**RECORDED, **FAIRSEQ}
+NUMBERS = {"conditional_leads_masking": "LIMB,CHEST"}  # of those that take more than one
 
 
 def parse_augmentation(texts: Sequence[str], replica: bool = False, spec: SignalSpec | None = None
                        ) -> list[AnyTransform]:
-    """["shift=200", "noise=0.1"] -> transforms in that order; UserError for unknown names and wrong numbers, and where
-    signals of `spec` cannot have one.
+    """["shift=200", "noise=0.1@0.5"] -> transforms in that order, the second made with probability 0.5; UserError for
+    unknown names and wrong numbers, and where signals of `spec` cannot have one.
 
     In the `replica` of Du-IN a shift of 0 samples leaves an empty signal.
     """
     chain = [_parse_one(text, spec) for text in texts if text != "none"]
-    return [Shift(one.reach, True) if replica and isinstance(one, Shift) else one for one in chain]
+    for one in map(_ungated, chain):
+        if isinstance(one, Shift):
+            one.replica = replica
+    return chain
 
 
 def _parse_one(text: str, spec: SignalSpec | None) -> AnyTransform:
@@ -135,23 +149,48 @@ def _parse_one(text: str, spec: SignalSpec | None) -> AnyTransform:
     name, known = name.strip().replace("-", "_"), [*TRANSFORMS, *AS_RECORDED]
     if name not in known:
         raise UserError(f"unknown augmentation {name!r}{did_you_mean(name, known)}",
-                        f"known: {', '.join(f'{word}=NUMBER' for word in known)}, or none")
-    try:
-        number = float(value)
-    except ValueError:
-        raise UserError(f"--augmentation {text}: expected {name}=NUMBER, found {value or 'no number'!r}") from None
-    if name in TRANSFORMS:
-        return TRANSFORMS[name](number)
-    if spec is None:
+                        f"known: {', '.join(f'{word}={_numbers_of(word)}' for word in known)}, each perhaps with "
+                        "@PROBABILITY; or none")
+    value, at, p = value.partition("@")
+    numbers, form = _floats(value), _numbers_of(name)
+    if len(numbers) != len(form.split(",")):
+        raise UserError(f"--augmentation {text}: expected {name}={form}, found {value or 'no number'!r}",
+                        f"a probability comes after it: {name}={form}@0.5")
+    if name not in TRANSFORMS and spec is None:
         raise UserError(f"--augmentation {text}: holds for a data set that says its channels, rate and unit")
-    return AS_RECORDED[name](number, spec)
+    made = TRANSFORMS[name](*numbers) if name in TRANSFORMS else AS_RECORDED[name](*numbers, spec)
+    return Sometimes(made, _probability(text, p)) if at else made
+
+
+def _floats(text: str) -> list[float]:
+    """Numbers with commas between; [] where one is none."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+
+
+def _numbers_of(name: str) -> str:
+    return NUMBERS.get(name, "NUMBER")
+
+
+def _probability(text: str, value: str) -> float:
+    found = _floats(value)
+    if len(found) != 1 or not 0 <= found[0] <= 1:
+        raise UserError(f"--augmentation {text}: expected a probability from 0 to 1 after @, found "
+                        f"{value or 'nothing'!r}")
+    return found[0]
 
 
 def by_stage(transforms: Sequence[AnyTransform]) -> tuple[list[RecordedTransform], list[Transform]]:
     """Those before the normaliser and those after it, in their order."""
-    recorded: list[Any] = [one for one in transforms if type(one) in AS_RECORDED.values()]
-    normalised: list[Any] = [one for one in transforms if type(one) not in AS_RECORDED.values()]
+    recorded: list[Any] = [one for one in transforms if type(_ungated(one)) in AS_RECORDED.values()]
+    normalised: list[Any] = [one for one in transforms if type(_ungated(one)) not in AS_RECORDED.values()]
     return recorded, normalised
+
+
+def _ungated(transform: AnyTransform) -> AnyTransform:
+    return transform.change if isinstance(transform, Sometimes) else transform
 
 
 def augment_recorded(sample: Sample, transforms: Sequence[RecordedTransform], rng: np.random.Generator) -> Sample:

@@ -2,7 +2,7 @@
 
 They come before the normaliser, as the original's come after its own preparation: amplitudes are in whatever unit the
 signal has. Noises are added to every lead, then III, aVR, aVL and aVF are computed from the noisy I and II. The
-functions take every draw as an argument; the classes draw.
+functions take every draw as an argument; the classes draw, in the original's order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from src.data.leads import STANDARD_12
+from src.data.leads import LIMB_LEADS, OF_I_AND_II, STANDARD_12, normalise_leads
 from src.data.signal import Sample, SignalSpec
 from src.errors import UserError
 
@@ -20,14 +20,14 @@ VCG = np.array([[0.156, -0.009, -0.172, -0.073, 0.122, 0.231, 0.239, 0.193],
                 [-0.227, 0.886, 0.057, -0.019, -0.106, -0.022, 0.040, 0.048],
                 [0.021, 0.102, -0.228, -0.310, -0.245, -0.063, 0.054, 0.108]])
 INDEPENDENT = [0, 1, 6, 7, 8, 9, 10, 11]
+DEPENDENT = np.stack([OF_I_AND_II[lead] for lead in LIMB_LEADS[2:]])  # (4, 2)
 WANDER_HZ, WANDER_WAVES = (0.01, 0.2), 3
 SHIFT_SHARE = 0.2  # of the window that a shift lasts, on average
 
 
 def with_limb_leads(signal: np.ndarray) -> np.ndarray:
     """(12, T) -> the same array, III, aVR, aVL and aVF computed from I and II."""
-    one, two = signal[0], signal[1]
-    signal[2:6] = two - one, -(one + two) / 2, one - two / 2, two - one / 2
+    signal[2:6] = DEPENDENT @ signal[:2]
     return signal
 
 
@@ -84,7 +84,7 @@ class _OfTwelve:
     most = np.inf
 
     def __init__(self, number: float, spec: SignalSpec):
-        if not 0 <= number <= self.most:
+        if not 0 <= number <= self.most or number == np.inf:
             limit = f" and at most {self.most:g}" if self.most < np.inf else ""
             raise UserError(f"--augmentation {self.name}={number:g}: expected a number of at least 0{limit}")
         if tuple(name.lower() for name in spec.channels) != tuple(name.lower() for name in STANDARD_12):
@@ -139,7 +139,8 @@ class FairseqWander(_OfTwelve):
     def change(self, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         lead = rng.normal(1, 0.5, (len(signal), 1))
         sizes = rng.uniform(0, self.number, WANDER_WAVES).tolist()
-        hz, phases = rng.uniform(*WANDER_HZ, WANDER_WAVES).tolist(), rng.uniform(0, 2 * np.pi, WANDER_WAVES).tolist()
+        waves = [(rng.uniform(*WANDER_HZ), rng.uniform(0, 2 * np.pi)) for _ in range(WANDER_WAVES)]
+        hz, phases = zip(*waves)
         return with_limb_leads(baseline_wander(signal, lead, sizes, hz, phases, self.rate_hz))
 
 
@@ -186,8 +187,28 @@ class RandomLeadsMasking:
         sample.signal[rng.uniform(size=len(sample.signal)) < self.p] = 0
 
 
-FAIRSEQ: dict[str, Callable[[float, SignalSpec], Callable[[Sample, np.random.Generator], None]]] = {
+class ConditionalLeadsMasking:
+    """Exactly `limb` of the limb leads and `chest` of the chest leads are zero (`mask_leads_condition`, meant so; the
+    original stops with an error). Those that stay are drawn."""
+
+    def __init__(self, limb: float, chest: float, spec: SignalSpec):
+        names = normalise_leads(spec.channels)
+        rows = [np.array([row for row, name in enumerate(names) if name in group], int)
+                for group in (LIMB_LEADS, STANDARD_12[6:])]
+        if limb not in range(len(rows[0]) + 1) or chest not in range(len(rows[1]) + 1):
+            raise UserError(f"--augmentation conditional_leads_masking={limb:g},{chest:g}: expected how many of the "
+                            f"{len(rows[0])} limb leads, and of the {len(rows[1])} chest leads, are to be zero",
+                            f"these data have {', '.join(spec.channels)}")
+        self.groups = [(group, len(group) - int(hidden)) for group, hidden in zip(rows, (limb, chest))]
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> None:
+        for rows, stay in self.groups:
+            sample.signal[np.setdiff1d(rows, rng.choice(rows, stay, replace=False))] = 0
+
+
+FAIRSEQ: dict[str, Callable[..., Callable[[Sample, np.random.Generator], None]]] = {
     "fairseq_powerline": FairseqPowerline, "fairseq_emg": FairseqEmg, "fairseq_shift": FairseqShift,
-    "fairseq_wander": FairseqWander, "random_leads_masking": RandomLeadsMasking, "vcg_rotation": VcgRotation,
-    "vcg_scaling": VcgScaling, "lead_time_mask": LeadTimeMask,
+    "fairseq_wander": FairseqWander, "random_leads_masking": RandomLeadsMasking,
+    "conditional_leads_masking": ConditionalLeadsMasking, "vcg_rotation": VcgRotation, "vcg_scaling": VcgScaling,
+    "lead_time_mask": LeadTimeMask,
 }

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.data.transforms import ChannelDropout, Flip, Noise, Scale, Shift, TimeMask, parse_augmentation, shifted
+from src.data.signal import SignalSpec
+from src.data.transforms import (
+    ChannelDropout,
+    Flip,
+    Noise,
+    Scale,
+    Shift,
+    TimeMask,
+    by_stage,
+    parse_augmentation,
+    shifted,
+)
 from src.errors import UserError
 
 
@@ -79,11 +90,29 @@ def test_the_same_generator_gives_the_same_signal():
 
 @pytest.mark.parametrize(("text", "said"), [
     ("shfit=3", "did you mean shift"), ("noise", "expected noise=NUMBER"), ("noise=-1", "at least 0"),
-    ("time_mask=1.5", "below 1"), ("scale=nan", "at least 0"), ("shift=abc", "NUMBER"),
+    ("time_mask=1.5", "below 1"), ("scale=nan", "at least 0"), ("shift=abc", "NUMBER"), ("noise=1,0.5", "NUMBER"),
+    *[(f"noise=0.1@{p}", "a probability from 0 to 1 after @") for p in ("", "1.5", "-0.1", "nan", "often", "0,1")],
 ])
 def test_senseless_augmentations_are_refused(text, said):
     with pytest.raises(UserError, match=said):
         parse_augmentation([text])
+
+
+def test_a_change_is_made_with_the_probability_after_it():
+    (change,) = parse_augmentation(["noise=0.1@0.3"])
+    changed = [(change(ramp(), rng(seed)) != ramp()).any() for seed in range(500)]
+    assert abs(np.mean(changed) - 0.3) < 0.06
+    never, always = parse_augmentation(["noise=0.1@0", "noise=0.1@1"])
+    for seed in range(50):
+        np.testing.assert_array_equal(never(ramp(), rng(seed)), ramp())
+        assert (always(ramp(), rng(seed)) != ramp()).any()
+
+
+def test_what_is_made_sometimes_keeps_its_place_before_or_after_the_normaliser():
+    chain = parse_augmentation(["noise=0.1@0.5", "random_leads_masking=0.5@0.5", "flip=0.1", "gain=0.1"],
+                               spec=SignalSpec(("I", "II"), 250.0, "mV", 50))
+    recorded, normalised = by_stage(chain)
+    assert [recorded, normalised] == [[chain[1], chain[3]], [chain[0], chain[2]]]
 
 
 def test_none_is_no_augmentation():
@@ -101,6 +130,7 @@ def test_a_shift_moves_all_channels_and_fills_with_zeros(by):
 
 def test_no_shift_keeps_the_signal_except_in_the_replica():
     signal = np.ones((2, 5), np.float32)
-    unmoved, emptied = parse_augmentation(["shift=0"]), parse_augmentation(["shift=0"], replica=True)
-    np.testing.assert_array_equal(unmoved[0](signal, np.random.default_rng(0)), signal)
-    assert not emptied[0](signal, np.random.default_rng(0)).any()
+    texts = ["shift=0", "shift=0@1"]
+    for unmoved, emptied in zip(parse_augmentation(texts), parse_augmentation(texts, replica=True)):
+        np.testing.assert_array_equal(unmoved(signal, np.random.default_rng(0)), signal)
+        assert not emptied(signal, np.random.default_rng(0)).any()
