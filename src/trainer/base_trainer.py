@@ -47,6 +47,8 @@ class BaseTrainer(TemplateMethods, ABC):
     always the raw module.
     """
 
+    whole_batches = False  # True where the records of a batch are compared: validation may not cut it
+
     def __init__(self, model: nn.Module, args: Any, train_loader=None, val_loader=None, test_loader=None, data=None):
         self.args = config.complete(args)
         self.world = distributed.join(self.args.device)

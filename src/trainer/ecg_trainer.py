@@ -67,7 +67,7 @@ class EcgPretrainer(BaseTrainer):
 
     model: Any
     watched: tuple[str, ...] = ()
-    whole_batches = True  # the records of a batch are compared: validation may not cut it
+    whole_batches = True
 
     def __init__(self, *arguments: Any, **more: Any):
         self.sums: dict[str, torch.Tensor] = {}  # of a validation: weighted sum and weight of what is watched

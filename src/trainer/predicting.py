@@ -102,7 +102,7 @@ def _this_rank(trainer: Any, loader: Any) -> dict[str, Any] | None:
     loss, weights = 0.0, 0.0
     for batch in loader:
         outputs = []
-        for part in (batch,) if getattr(trainer, "whole_batches", False) else _parts(batch, loader):
+        for part in (batch,) if trainer.whole_batches else _parts(batch, loader):
             if trainer.signals.received is not None:
                 return None
             losses, predictions, *weight = trainer.forward_pass(part)
