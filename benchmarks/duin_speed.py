@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.duin_original import original
-from benchmarks.speed import Contender, add_flags, autocast, compare, parse_mode, threads_of
+from benchmarks.speed import Contender, add_flags, compare, contender, parse_mode, threads_of
 from src.models.duin.classifier import DuinClassifier
 from src.models.duin.mae import DuinMae
 from src.models.duin.vqvae import DuinVqvae
@@ -59,21 +59,7 @@ def ours(stage: str, mode: str, signal: Tensor, label: Tensor) -> Contender:
     args = argparse.Namespace(optimizer="adamw", lr=3e-4, weight_decay=WEIGHT_DECAY[stage], layer_decay=1.0,
                               betas=(0.9, 0.999), eps=1e-8)
     optimizer = build_optimizer(model, args)
-
-    def train() -> None:
-        model.train()
-        with autocast(precision, device):
-            value = loss()
-        value.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    def evaluate() -> None:
-        model.eval()
-        with torch.no_grad(), autocast(precision, device):
-            loss()
-
-    return Contender(f"ours {mode}", train, evaluate, precision)
+    return contender(f"ours {mode}", precision, model, optimizer, loss, loss, device)
 
 
 def compare_stage(stage: str, args: argparse.Namespace, threads: int) -> None:

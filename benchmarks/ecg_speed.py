@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.ecg_original import original_adam, original_classifier, original_pretraining
-from benchmarks.speed import Contender, add_flags, autocast, compare, parse_mode, threads_of
+from benchmarks.speed import Contender, add_flags, compare, contender, parse_mode, threads_of
 from src.models.ecg_transformer.classifier import EcgTransformer
 from src.models.ecg_transformer.contrastive import Wav2vec2Cmsc
 from src.models.ecg_transformer.wav2vec2 import Draws
@@ -68,7 +67,7 @@ def ours(stage: str, mode: str, preset: str, signal: Tensor, label: Tensor) -> C
         return (found.info_nce() + DIVERSITY * found.diversity + PENALTY * found.penalty
                 + _segments(model, nonzero_mean(*found.frames)))
 
-    return _contender(f"ours {mode}", precision, model, optimizer, loss, lambda: model(signal), signal.device)
+    return contender(f"ours {mode}", precision, model, optimizer, loss, lambda: model(signal), signal.device)
 
 
 def original(stage: str, folder: Path, preset: str, signal: Tensor, label: Tensor) -> Contender:
@@ -91,25 +90,7 @@ def original(stage: str, folder: Path, preset: str, signal: Tensor, label: Tenso
     def infer() -> None:
         model(source=signal) if stage == "finetune" else model.extract_features(signal, None)
 
-    return _contender("original", "fp32", model, original_adam(folder, model, **ADAM), loss, infer, device)
-
-
-def _contender(name: str, precision: str, model: nn.Module, optimizer: Any, loss: Callable[[], Tensor],
-               infer: Callable[[], object], device: torch.device) -> Contender:
-    def train() -> None:
-        model.train()
-        with autocast(precision, device):
-            value = loss()
-        value.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    def evaluate() -> None:
-        model.eval()
-        with torch.no_grad(), autocast(precision, device):
-            infer()
-
-    return Contender(name, train, evaluate, precision)
+    return contender("original", "fp32", model, original_adam(folder, model, **ADAM), loss, infer, device)
 
 
 def _segments(model: Any, embeddings: Tensor) -> Tensor:

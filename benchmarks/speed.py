@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.errors import UserError
@@ -45,6 +46,25 @@ class Contender:
             self.times[part].append(_seconds(call, device, calls))
             if device.type == "cuda" and part == "train":
                 self.peak_gib = torch.cuda.max_memory_allocated() / 2**30
+
+
+def contender(name: str, precision: str, model: nn.Module, optimizer: Any, loss: Callable[[], Tensor],
+              infer: Callable[[], object], device: torch.device) -> Contender:
+    """The plainest loop around a network, its optimiser and its loss."""
+    def train() -> None:
+        model.train()
+        with autocast(precision, device):
+            value = loss()
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def evaluate() -> None:
+        model.eval()
+        with torch.no_grad(), autocast(precision, device):
+            infer()
+
+    return Contender(name, train, evaluate, precision)
 
 
 def _seconds(call: Callable[[], object], device: torch.device, calls: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from src.models.layers.attention import explicit_attention
 from src.models.layers.dropout import Dropout
+from src.models.layers.init import init_as_bert
 
 
 class Encoded(NamedTuple):
@@ -83,13 +84,7 @@ class Encoder(nn.Module):
         self.dropout = Dropout(dropout)
 
     def reset_parameters(self) -> None:
-        """Linear weights normal with std 0.02, as BERT's; biases 0; norms that change nothing."""
-        for part in self.modules():
-            if isinstance(part, nn.Linear):
-                nn.init.normal_(part.weight, std=0.02)
-                nn.init.zeros_(part.bias)
-            elif isinstance(part, nn.LayerNorm):
-                part.reset_parameters()
+        init_as_bert(self)
 
     def forward(self, tokens: Tensor, keep: Tensor | None = None, need_weights: bool = False,
                 layer_draws: Tensor | None = None) -> Encoded:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.models.layers.init import init_as_bert
+
 
 def nonzero_mean(tokens: Tensor, keep: Tensor | None = None) -> Tensor:
     """(B, N, D) tokens, (B, N) bool True = counts -> (B, D): of each feature the mean over its values that are not 0.
@@ -81,12 +83,7 @@ class AttentiveClassifier(nn.Module):
 
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.pooler.query_tokens)
-        for part in self.modules():
-            if isinstance(part, nn.Linear):
-                nn.init.normal_(part.weight, std=0.02)
-                nn.init.zeros_(part.bias)
-            elif isinstance(part, nn.LayerNorm):
-                part.reset_parameters()
+        init_as_bert(self)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, K)."""
