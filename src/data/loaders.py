@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from src.data.dataset import BaseDataset
 from src.data.normalize import Normalizer
 from src.data.samplers import EpochSampler, EvalSampler, Key, class_weights
+from src.data.samplers_fairseq import FairseqSampler
 from src.data.signal import Batch, Sample
 from src.data.slots import Sent, Slots, fresh, shared
 from src.data.transforms import AnyTransform, augment, augment_recorded, by_stage
@@ -239,10 +240,15 @@ class SignalLoader(DataLoader):
 
 def make_loader(dataset: BaseDataset, rows: np.ndarray, *, batch_size: int, train: bool, seed: int = 0,
                 normalizer: Normalizer | None = None, transforms: Sequence[AnyTransform] = (), balanced: bool = False,
-                num_workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False) -> SignalLoader:
-    """The loader of one part: shuffled (or class-balanced) and augmented to train, in order and plain to evaluate."""
+                fairseq_batches: bool = False, num_workers: int = 0, rank: int = 0, world: int = 1,
+                pin_memory: bool = False) -> SignalLoader:
+    """The loader of one part: shuffled (or class-balanced, or in fairseq-signals' batches) and augmented to train, in
+    order and plain to evaluate."""
     view = DatasetView(dataset, train=train, seed=seed, normalizer=normalizer, transforms=transforms)
-    if train:
+    if train and fairseq_batches and not balanced:
+        lengths = np.minimum(dataset.records.length[rows], dataset.spec.samples)
+        sampler = FairseqSampler(rows, lengths, batch_size, seed, rank, world)
+    elif train:
         weights = class_weights(dataset.records, np.asarray(rows)) if balanced else None
         sampler = EpochSampler(rows, batch_size, seed, weights=weights, rank=rank, world=world)
     else:

@@ -36,6 +36,7 @@ class RunData:
     name: str
     dataset_args: list[str]
     path: str | None
+    fairseq_batches: bool = False  # training batches are those of fairseq-signals
 
     @property
     def target(self) -> TargetSpec:
@@ -60,7 +61,8 @@ class RunData:
             raise UserError(f"--subset {subset}: these data have no such part", f"they have: {there}")
         return make_loader(self.dataset, rows, batch_size=batch_size, train=train, seed=self.seed,
                            normalizer=self.normalizer, transforms=self.transforms if train else (), balanced=balanced,
-                           num_workers=num_workers, rank=rank, world=world, pin_memory=pin_memory)
+                           fairseq_batches=self.fairseq_batches, num_workers=num_workers, rank=rank, world=world,
+                           pin_memory=pin_memory)
 
     def save(self, folder: Path) -> None:
         save_splits(folder / SPLITS, self.dataset.records, self.rows)
@@ -85,7 +87,8 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
     """Split (or take `splits`, a run's file), fit the normaliser on the training part (or take its stored state).
 
     Of the split that --splits names, records of subjects that --subjs leaves out are left out. With --replica of a
-    Du-IN model the normaliser also sees the other parts, as Du-IN's does.
+    Du-IN model the normaliser also sees the other parts, as Du-IN's does; of an ECG transformer training batches are
+    those of fairseq-signals.
     """
     if splits is not None and splits.exists():
         rows = load_splits(splits, dataset.records, may_lack=bool(args.splits and chosen(args.subjs)))
@@ -97,11 +100,12 @@ def prepare(dataset: BaseDataset, args: Any, *, splits: Path | None = None,
         dataset = permute_labels(dataset, rows["train"], args.seed)
     elif args.control == "noise":
         dataset = with_noise(dataset, args.seed)
-    replica = args.replica and model_row(args.model).replica_of_data
-    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, replica, dataset.spec)
-    seen = np.unique(np.concatenate(list(rows.values()))) if replica else rows["train"]
+    whose = model_row(args.model).replica_of_data if args.replica else ""
+    transforms = [] if args.overfit_batches else parse_augmentation(args.augmentation, whose == "duin", dataset.spec)
+    seen = np.unique(np.concatenate(list(rows.values()))) if whose == "duin" else rows["train"]
     fitted = Normalizer.from_state(normalizer) if normalizer else Normalizer.fit(args.normalize, dataset, seen)
-    return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path)
+    return RunData(dataset, rows, fitted, transforms, args.seed, args.dataset, list(args.dataset_args), args.data_path,
+                   fairseq_batches=whose == "fairseq")
 
 
 def choose_parts(dataset: BaseDataset, args: Any) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@
   two integers resume a run, skipping costs nothing, and the world or batch size may change in between.
 - A global step takes `batch_size * world` consecutive entries of the order and deals them out to the ranks. The ragged
   tail of an epoch is dealt as evenly as possible; a tail smaller than the world is left out (some rank would be idle).
+- `FairseqSampler` (samplers_fairseq.py) has the same interface and the batches of fairseq-signals.
 - Evaluation is never padded: rank r takes rows r, r + world, ... in order.
 """
 
@@ -40,6 +41,11 @@ class EpochSampler:
         """Samples that all ranks together consume in a whole epoch."""
         tail = len(self.rows) % (self.batch_size * self.world)
         return len(self.rows) - (tail if tail < self.world else 0)
+
+    @property
+    def left(self) -> int:
+        """Batches of this rank from the position on."""
+        return -(-max(self._end() - self.start, 0) // (self.batch_size * self.world))
 
     def set_position(self, epoch: int, consumed: int = 0) -> None:
         """Go on in `epoch` after the first `consumed` samples (counted over all ranks) of its order."""

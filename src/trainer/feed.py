@@ -49,6 +49,8 @@ class Feed:
     def go_to(self, epoch: int, place: int = 0, on_start: Callable[[], None] | None = None) -> None:
         """Stand at `place` of `epoch`; `on_start` runs when iteration begins there (it restores the generators)."""
         self.epoch, self.place, self._on_start, self.number = epoch, place, on_start, 0
+        if self.is_own:
+            self.loader.set_position(epoch, place)  # how many records an epoch has may depend on the epoch
 
     @property
     def is_done(self) -> bool:
@@ -76,16 +78,15 @@ class Feed:
             random_state.seed_all(random_state.derive(self.seed, "epoch", self.epoch, self.world.rank))
 
     def _own_batches(self) -> Iterator[Any]:
-        sampler, start, batches = self.loader.sampler, self.place, self.batches
-        self.loader.set_position(self.epoch, start)
-        stride = sampler.batch_size * self.world.size
-        self.number = -(-start // stride)
+        self.loader.set_position(self.epoch, self.place)
+        sampler, left = self.loader.sampler, self.loader.sampler.left
+        self.number = self.batches - left
         for seen, batch in enumerate(self.loader, 1):
             self.batch = batch
             self._begin()  # only now: a loader draws a seed of its own on its way to the first batch
             self.number += 1
-            self.is_last = self.number == batches
-            self.place = min(start + seen * stride, sampler.samples_per_epoch)
+            self.is_last = seen == left
+            self.place = sampler.consumed_after(seen)
             yield self.batch
             if self._ended:
                 return

@@ -12,6 +12,7 @@ from tests.golden.adapters.duin_data import ADAPTERS as DUIN_DATA
 from tests.golden.adapters.duin_keys import ADAPTERS as DUIN_KEYS
 from tests.golden.adapters.duin_layers import ADAPTERS as DUIN_LAYERS
 from tests.golden.adapters.duin_models import ADAPTERS as DUIN_MODELS
+from tests.golden.adapters.ecg_batches import ADAPTERS as ECG_BATCHES
 from tests.golden.adapters.ecg_data import ADAPTERS as ECG_DATA
 from tests.golden.adapters.ecg_pretraining import ADAPTERS as ECG_PRETRAINING
 from tests.golden.adapters.ecg_protocols import ADAPTERS as ECG_PROTOCOLS
@@ -27,7 +28,7 @@ from tests.golden.folder import Case
 TABLES: tuple[dict[str, Callable[[Case], None]], ...] = (
     TENSOR_PIPELINE,
     DUIN_LAYERS, DUIN_MODELS, DUIN_KEYS, DUIN_DATA, RESNET, ECG_PROTOCOLS, ECG_SETS, ECGFM_LABELS, ECGFM_PIPELINE,
-    ECG_TRANSFORMER, ECG_PRETRAINING, ECG_TRAINING, ECG_DATA)
+    ECG_TRANSFORMER, ECG_PRETRAINING, ECG_TRAINING, ECG_DATA, ECG_BATCHES)
 
 
 def adapters_of(case: Case) -> list[Callable[[Case], None]]:
