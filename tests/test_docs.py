@@ -62,6 +62,8 @@ def folder(tmp_path_factory):
     fairseq_files.write_pairs(place / "my_pairs")
     fairseq_files.write_manifests(place / "my_manifests", 16)
     fairseq_files.write_arrays(place / "my_arrays", 16)
+    fairseq_files.write_people(place / "my_people")
+    fairseq_files.write_visits(place / "my_visits")
     return place
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from src.data.dataset import BaseDataset, Records
+from src.data.strangers import kept_apart
 from src.errors import UserError
 from src.files import write_json
 
@@ -78,7 +79,8 @@ def _content(label: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """(groups, columns): how many records a group has, and of each label."""
     if label.ndim == 1 and np.issubdtype(label.dtype, np.integer):
         columns = label[:, None] == np.unique(label)[None]
-    elif label.ndim == 2 and np.isin(label, (0, 1)).all():
+    elif label.ndim == 2 and (np.isin(label, (0, 1)) | np.isnan(label)).all():
+        label = np.nan_to_num(label)  # what is not known is not there
         columns = np.concatenate([label, label.sum(axis=1, keepdims=True) == 0], axis=1)
     else:
         columns = np.zeros((len(label), 0))  # values have no classes to spread
@@ -132,12 +134,14 @@ def check_leaks(dataset: BaseDataset, parts: dict[str, np.ndarray]) -> str:
     subjects = {name: dict(zip(records.subject[rows].tolist(), records.subject[rows].tolist()))
                 for name, rows in known.items()}
     if dataset.within_subject:
-        subjects = {}
+        subjects = kept_apart(dataset, parts, subjects)
     _refuse_shared(subjects, "subject", "split by subject: leave the subset column out, or correct it")
     contents = {name: _contents(dataset, rows) for name, rows in parts.items()}
     _refuse_shared(contents, "byte-identical recording", "remove the copies, or give them one subject and no subset")
     compared = [f"{len(set().union(*subjects.values()))} subjects"] if any(subjects.values()) else []
-    if dataset.within_subject:
+    if dataset.within_subject and not all(subjects.values()):
+        return "leaks cannot be seen: whose the recordings trained on are is unknown (no patient_id)"
+    if dataset.within_subject and not subjects:
         return "nothing leaks: within-subject decoding, the parts are different trials of the same subjects"
     compared += ["recordings byte by byte"] if any(contents.values()) else []
     return f"nothing leaks: {' and '.join(compared)} compared, none in two parts" if compared else \

@@ -1,8 +1,9 @@
 """The random changes of fairseq-signals, for pretraining that is to be comparable with ECG-FM's.
 
 They come before the normaliser, as the original's come after its own preparation: amplitudes are in whatever unit the
-signal has. Noises are added to every lead, then III, aVR, aVL and aVF are computed from the noisy I and II. The
-functions take every draw as an argument; the classes draw, in the original's order.
+signal has. Noises and shifts are added to every lead, then III, aVR, aVL and aVF are computed from the new I and II (the
+`dependency` that the original's task asks for). The functions take every draw as an argument; the classes draw, in the
+original's order.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class FairseqShift(_OfTwelve):
         sign, size = rng.choice([1, -1], (len(signal), 1)), rng.uniform(0, self.number)
         samples = signal.shape[1]
         length = float(np.clip(rng.normal(SHIFT_SHARE * samples, 0.2 * SHIFT_SHARE * samples), 0, samples))
-        return baseline_shift(signal, sign, size, [(rng.uniform(0, samples - length), length)])
+        return with_limb_leads(baseline_shift(signal, sign, size, [(rng.uniform(0, samples - length), length)]))
 
 
 class FairseqWander(_OfTwelve):

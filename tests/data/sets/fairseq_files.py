@@ -75,6 +75,17 @@ def write_people(folder: Path, people: int = 6, parts: tuple[str, ...] = ("valid
     return folder
 
 
+def write_visits(folder: Path, people: int = 30) -> Path:
+    """train.tsv of two records for each of `people`."""
+    (folder / "mats").mkdir(parents=True)
+    visits = [(person, visit) for person in range(people) for visit in (0, 1)]
+    for person, visit in visits:
+        record(folder / "mats" / f"{person}_{visit}.mat", 2 * person + visit, patient_id=person)
+    lines = [f"{person}_{visit}.mat\t{SAMPLES}" for person, visit in visits]
+    (folder / "train.tsv").write_text("\n".join([str((folder / "mats").resolve()), *lines]) + "\n")
+    return folder
+
+
 def write_arrays(folder: Path, count: int = 6, *more: str) -> Path:
     """x.npy (count, samples, 12, 1) of whole numbers, y.npy, and train.tsv that describes them."""
     folder.mkdir(parents=True, exist_ok=True)
