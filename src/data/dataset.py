@@ -21,7 +21,7 @@ class Records:
 
     record: np.ndarray  # (n,) str, unique names
     subject: np.ndarray  # (n,) str; "" where the subject is unknown
-    label: np.ndarray  # (n,) int64 class, (n, K) float32 multilabel or value
+    label: np.ndarray  # (n,) int64 class, (n, K) float32 multilabel (NaN where one is not known) or value
     subset: np.ndarray  # (n,) str: train, valid, test; "" where the split is not given
     length: np.ndarray  # (n,) int64 samples
 

@@ -147,7 +147,7 @@ class Batch:
     """`signal` (batch, channels, samples) float32 and what belongs to it; see the module's head for the masks."""
 
     signal: torch.Tensor
-    label: torch.Tensor  # (batch,) int64 classes, (batch, K) float32 multilabel or value
+    label: torch.Tensor  # (batch,) int64 classes, (batch, K) float32 multilabel (NaN: not known) or value
     channel_mask: torch.Tensor  # (batch, channels) bool
     time_mask: torch.Tensor  # (batch, samples) bool
     subject: torch.Tensor  # (batch,) int64, index into the data set's subjects

@@ -17,11 +17,12 @@ SUBSETS = {"train": "train", "training": "train", "tr": "train", "valid": "valid
 
 def encode(labels: np.ndarray, names: Sequence[str] = (), kind: str = "auto"
            ) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
-    """Target, encoded labels ((n,) int64 classes, (n, K) float32 else) and (n,) bool: True where a label is missing.
+    """Target, encoded labels ((n,) int64 classes, (n, K) float32 else) and (n,) bool: True where labels are missing.
 
     - strings are class names; ';' between names makes every record multi-label;
     - whole numbers are classes: positions in `names` where given, else each distinct number is a class;
-    - other numbers are values; a table (n, K) of 0 and 1 is multi-label, any other table K values.
+    - other numbers are values; a table (n, K) of 0 and 1 is multi-label, NaN where a label is not known (missing are
+      rows in which none is), any other table K values.
     Rows with a missing label hold zeros; the caller leaves them out. `names` (all classes, in order) refuses others.
     """
     if kind not in KINDS:
@@ -86,15 +87,20 @@ def _encode_table(table: np.ndarray, names: Sequence[str], kind: str) -> tuple[T
         return _encode_values(table, names)
     if kind == "classes":
         raise UserError(f"target=classes, but the labels are a table {table.shape}", "give one number or name each")
-    bad = ~np.isfinite(table).all(axis=1)
-    table[bad] = 0
+    table, bad = without_missing(table, several=True)
     return TargetSpec("multilabel", tuple(names) or _numbered(table.shape[1])), table, bad
 
 
+def without_missing(table: np.ndarray, several: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) labels, `several` or values, with zeros in the rows that are missing, and which these are (n,). Of several
+    labels some may be unknown, NaN; of values none."""
+    known = np.isfinite(table)
+    missing = ~(known.any(axis=1) if several else known.all(axis=1))
+    return np.where(missing[:, None], 0, np.where(known, table, np.nan)).astype(np.float32), missing
+
+
 def _encode_values(table: np.ndarray, names: Sequence[str] = ()) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
-    table = table.astype(np.float32)
-    bad = ~np.isfinite(table).all(axis=1)
-    table[bad] = 0
+    table, bad = without_missing(table.astype(np.float32), several=False)
     default = ("value",) if table.shape[1] == 1 else _numbered(table.shape[1])
     return TargetSpec("value", tuple(names) or default), table, bad
 

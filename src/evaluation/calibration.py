@@ -36,8 +36,11 @@ def calibration(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, bins
         return _bin(confidence, right, bins, ((chances - truth) ** 2).sum(1).mean(), "the predicted class")
     if target.kind == "multilabel":
         labels = np.asarray(labels, dtype=np.float64)
-        brier = ((chances - labels) ** 2).mean()
-        return _bin(chances.ravel(), labels.ravel(), bins, brier, "every label of every record")
+        known = ~np.isnan(labels)
+        if not known.any():
+            return None
+        about = "every label of every record" if known.all() else "every known label of every record"
+        return _bin(chances[known], labels[known], bins, np.nanmean((chances - labels) ** 2), about)
     return None
 
 

@@ -12,8 +12,8 @@ def chance_level(target: TargetSpec, labels: np.ndarray) -> dict[str, float]:
     """Chance beside each metric, for these labels.
 
     Accuracy and F1: always answering the most frequent class (labels: the commoner answer for accuracy, the commonest
-    set for exact match, "present" for F1; tokens: their frequencies alone). AUROC 0.5; AUPRC the prevalence (Saito
-    and Rehmsmeier 2015). Values: the median for MAE, the mean else.
+    set for exact match, "present" for F1, each of what is known; tokens: their frequencies alone). AUROC 0.5; AUPRC the
+    prevalence (Saito and Rehmsmeier 2015). Values: the median for MAE, the mean else.
     """
     labels = np.asarray(labels)
     if target.kind == "value":
@@ -39,15 +39,22 @@ def _classes(share: np.ndarray) -> dict[str, float]:
 
 
 def _labels(labels: np.ndarray) -> dict[str, float]:
-    prevalence = labels.mean(0)
-    f1 = 2 * prevalence / (1 + prevalence)
-    _, repeats = np.unique(labels, axis=0, return_counts=True)
-    pooled = labels.mean()
+    is_known = ~np.isnan(labels)
+    there = is_known.any(0)
+    if not there.any():
+        return {}
+    labels, is_known = labels[:, there], is_known[:, there]
+    known = is_known.sum(0)
+    prevalence, pooled = np.nansum(labels, 0) / known, np.nansum(labels) / known.sum()
+    f1, share = 2 * prevalence / (1 + prevalence), known / known.mean()
+    sets, repeats = np.unique(np.nan_to_num(labels), axis=0, return_counts=True)
+    told = is_known.any(1)
+    exact = ((labels == sets[repeats.argmax()]) | ~is_known).all(1) & told
     return {"auroc": 0.5, "auprc": float(prevalence[prevalence > 0].mean()) if pooled else float("nan"),
             "f1_macro": float(f1.mean()), "f1_micro": float(2 * pooled / (1 + pooled)),
-            "f1_weighted": float((f1 * prevalence).sum() / prevalence.sum()) if pooled else 0.0,
-            "accuracy": float(np.maximum(prevalence, 1 - prevalence).mean()),
-            "exact_match": float(repeats.max() / len(labels))}
+            "f1_weighted": float((f1 * prevalence * share).sum() / (prevalence * share).sum()) if pooled else 0.0,
+            "accuracy": float((np.maximum(prevalence, 1 - prevalence) * share).mean()),
+            "exact_match": float(exact.sum() / told.sum())}
 
 
 def _values(labels: np.ndarray) -> dict[str, float]:

@@ -18,7 +18,8 @@ IGNORED = -100  # label of a token or sample that does not count, as in torch's 
 @dataclass
 class Counts:
     """Per record and class: `hit` (found and there), `said` (predicted), `there` (labelled), each (n, K); per record:
-    `right` decisions of `size`, and whether all of them were right (`exact`), each (n,)."""
+    `right` decisions of `size`, and whether all of them were right (`exact`), each (n,). What is not known is no
+    decision."""
 
     hit: np.ndarray
     said: np.ndarray
@@ -28,15 +29,17 @@ class Counts:
 
     @property
     def exact(self) -> np.ndarray:
-        return (self.right == self.size).astype(np.float32)
+        return ((self.right == self.size) & (self.size > 0)).astype(np.float32)
 
 
 def count(kind: str, classes: int, labels: np.ndarray, scores: np.ndarray, thresholds=None) -> Counts:
-    """Counts of classes (n, K), labels (n, K), tokens (n, N, K) or samples (n, K, T) against their labels."""
+    """Counts of classes (n, K), labels (n, K; NaN is not known), tokens (n, N, K) or samples (n, K, T) against their
+    labels."""
     said = decide(kind, scores, thresholds)
     if kind == "multilabel":
-        there, said = labels.astype(np.float32), said.astype(np.float32)
-        return Counts(there * said, said, there, (there == said).sum(1), np.full(len(said), classes))
+        known = ~np.isnan(labels)
+        there, said = np.nan_to_num(labels).astype(np.float32), (said * known).astype(np.float32)
+        return Counts(there * said, said, there, (known & (there == said)).sum(1), known.sum(1))
     labels, said = labels.reshape(len(labels), -1), said.reshape(len(labels), -1)
     counted = labels != IGNORED
     right = counted & (labels == said)
@@ -74,7 +77,7 @@ def count_scores(counts: Counts, weights: np.ndarray) -> tuple[dict[str, np.ndar
             "f1_macro": mean_of_known(by_class["f1"]),
             "f1_micro": 2 * hit.sum(0) / (said.sum(0) + there.sum(0)),
             "f1_weighted": np.nansum(share * np.nan_to_num(by_class["f1"]), axis=0),
-            "exact_match": (counts.exact @ weights) / weights.sum(0),
+            "exact_match": (counts.exact @ weights) / weights[counts.size > 0].sum(0),
         }
     return overall, {"support": there, **by_class}
 

@@ -98,6 +98,7 @@ def confusion(evaluation: Evaluation) -> np.ndarray:
 
 
 def label_counts(evaluation: Evaluation) -> np.ndarray:
-    """Found, missed, false alarms, rightly absent: (K, 4) counts of labels."""
-    there, said = np.asarray(evaluation.predictions.labels) > 0, evaluation.decisions > 0
-    return np.stack([(there & said).sum(0), (there & ~said).sum(0), (~there & said).sum(0), (~there & ~said).sum(0)], 1)
+    """Found, missed, false alarms, rightly absent: (K, 4) counts of the labels that are known."""
+    labels, said = np.asarray(evaluation.predictions.labels), evaluation.decisions > 0
+    there, absent = labels > 0, labels == 0
+    return np.stack([(there & said).sum(0), (there & ~said).sum(0), (absent & said).sum(0), (absent & ~said).sum(0)], 1)

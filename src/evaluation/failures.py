@@ -36,7 +36,7 @@ def cases(evaluation: Evaluation) -> list[Case]:
         return []
     chances, labels = probabilities(target.kind, found.scores), np.asarray(found.labels)
     listed = _of_classes(chances, labels) if target.kind == "classes" else \
-        _of_labels(chances, labels > 0, label_thresholds(evaluation.fitted.thresholds, target.outputs))
+        _of_labels(chances, labels, label_thresholds(evaluation.fitted.thresholds, target.outputs))
     return [case for _, case in sorted(listed, key=lambda one: -one[0])]
 
 
@@ -47,9 +47,10 @@ def _of_classes(chances: np.ndarray, labels: np.ndarray) -> list[tuple[float, Ca
             for place, (answer, label) in enumerate(zip(said, labels)) for chance in [float(chances[place, answer])]]
 
 
-def _of_labels(chances: np.ndarray, there: np.ndarray, thresholds: np.ndarray) -> list[tuple[float, Case]]:
-    """With how far the probability lies beyond its threshold, as a share of the way that it can."""
-    said = chances >= thresholds
+def _of_labels(chances: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> list[tuple[float, Case]]:
+    """With how far the probability lies beyond its threshold, as a share of the way that it can. What is not known is
+    neither right nor wrong."""
+    there, said = labels > 0, (chances >= thresholds) & ~np.isnan(labels)
     sure = np.where(said, (chances - thresholds) / np.maximum(1 - thresholds, 1e-9),
                     (thresholds - chances) / np.maximum(thresholds, 1e-9))
     kinds = {(True, True): "right", (True, False): "missed", (False, True): "false alarm"}

@@ -2,8 +2,9 @@
 
 One implementation serves the plain score and its bootstrap: every metric is computed under weights of the records,
 and the plain score is the weighting with ones. AUROC and AUPRC are macro, one class against the rest; a class without
-positive (or, for AUROC, negative) examples has no value and is left out of the mean, which `left_out` names. Tokens
-and signals are scored by what `summaries.py` keeps of them.
+positive (or, for AUROC, negative) examples has no value and is left out of the mean, which `left_out` names. A label
+that is not known (NaN) counts in no metric: an exact match is a record whose known labels are all right. Tokens and
+signals are scored by what `summaries.py` keeps of them.
 """
 
 from __future__ import annotations
@@ -56,10 +57,9 @@ def direction(metric: str) -> str:
 def compute(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, thresholds=None) -> dict[str, float]:
     """Every metric of the target's kind, by name.
 
-    `labels` (n,) class numbers, (n, K) 0/1 or values, (n, N) tokens; `scores` (n, K) raw outputs, of tokens and signals
-    their summaries. A metric that these labels do not
-    define (AUROC of one class only) is NaN. Raises UserError for outputs that are not finite and for labels outside
-    the classes.
+    `labels` (n,) class numbers, (n, K) 0/1/NaN (not known) or values, (n, N) tokens; `scores` (n, K) raw outputs, of
+    tokens and signals their summaries. A metric that these labels do not define (AUROC of one class only) is NaN.
+    Raises UserError for outputs that are not finite and for labels outside the classes.
     """
     if not names(target):
         return {}
@@ -144,8 +144,9 @@ def _check_table(target: TargetSpec, labels: np.ndarray, scores: np.ndarray) -> 
     labels = labels.reshape(len(labels), -1).astype(np.float64)
     if labels.shape != scores.shape:
         raise UserError(f"labels have the shape {labels.shape}, predictions {scores.shape}", "they must be equal")
-    if not np.isfinite(labels).all() or (target.kind == "multilabel" and not np.isin(labels, (0, 1)).all()):
-        wanted = "0 or 1" if target.kind == "multilabel" else "finite numbers"
+    several = target.kind == "multilabel"
+    if not ((np.isin(labels, (0, 1)) | np.isnan(labels)) if several else np.isfinite(labels)).all():
+        wanted = "0 or 1" if several else "finite numbers"
         raise UserError(f"some labels are not {wanted}", "check the labels of the data")
     return labels, scores.astype(np.float64)
 
@@ -166,5 +167,8 @@ def left_out(target: TargetSpec, labels: np.ndarray) -> list[str]:
     if target.kind not in ("classes", "multilabel"):
         return []
     labels = np.asarray(labels)
-    positives = np.bincount(labels, minlength=target.outputs) if target.kind == "classes" else labels.sum(0)
-    return [name for name, some in zip(target.names, positives) if some in (0, len(labels))]
+    if target.kind == "classes":
+        positives, known = np.bincount(labels, minlength=target.outputs), [len(labels)] * target.outputs
+    else:
+        positives, known = np.nansum(labels, 0), (~np.isnan(labels)).sum(0)
+    return [name for name, some, all_ in zip(target.names, positives, known) if some in (0, all_)]

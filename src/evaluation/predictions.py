@@ -13,8 +13,9 @@ from src.errors import UserError
 class Predictions:
     """Raw outputs for the records `rows` of a data set's table.
 
-    `rows` (n,) int64; `scores` (n, K) float32 logits or values; `labels` (n,) int64, (n, K) float32, or None where the
-    data carry none; `loss` is their mean loss, or None where none was computed.
+    `rows` (n,) int64; `scores` (n, K) float32 logits or values; `labels` (n,) int64, (n, K) float32 (NaN where one of
+    several is not known), or None where the data carry none; `loss` is their mean loss, or None where none was
+    computed.
     """
 
     rows: np.ndarray

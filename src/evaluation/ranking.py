@@ -1,7 +1,8 @@
 """AUROC and AUPRC of one class under many weightings of the records at once.
 
 A bootstrap draw is a weighting (how often each record was drawn), so scores are sorted once for all draws: a thousand
-draws cost about as much as a few dozen plain evaluations. The values equal scikit-learn's (a test holds it).
+draws cost about as much as a few dozen plain evaluations. The values equal scikit-learn's (a test holds it). A record
+of which the class is not known (NaN) has no weight.
 """
 
 from __future__ import annotations
@@ -21,11 +22,19 @@ def sweep(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple
     return true, np.cumsum(drawn, axis=0)[ends] - true
 
 
+def without_unknown(positive: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) and (n, R) where what is NaN is no positive and weighs nothing."""
+    unknown = np.isnan(positive)
+    return (np.where(unknown, 0, positive), np.where(unknown[:, None], 0, weights)) if unknown.any() else \
+        (positive, weights)
+
+
 def areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Areas under the ROC curve (trapezoids) and the precision-recall curve (steps), each (R,).
 
     NaN where the drawn records hold no positive, or (AUROC) no negative.
     """
+    positive, weights = without_unknown(positive, weights)
     true, false = sweep(positive, score, weights)
     positives, negatives = true[-1], false[-1]
     gain, width = np.diff(true, axis=0, prepend=0.0), np.diff(false, axis=0, prepend=0.0)
@@ -38,6 +47,7 @@ def areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple
 
 def auroc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The first of `areas` alone, (R,), several times as fast: for each positive the negatives below it."""
+    positive, weights = without_unknown(positive, weights)
     is_positive = positive > 0
     negatives = score[~is_positive]
     order = np.argsort(negatives, kind="stable")
@@ -50,6 +60,8 @@ def auroc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.nd
 
 def curves(positive: np.ndarray, score: np.ndarray) -> dict[str, np.ndarray]:
     """Points to draw: false and true positive rates, recall and precision, from the strictest threshold on."""
+    known = ~np.isnan(positive)
+    positive, score = positive[known], score[known]
     true, false = (side[:, 0] for side in sweep(positive, score, np.ones((len(score), 1))))
     precision = true / (true + false)
     return {

@@ -41,9 +41,9 @@ def choose_examples(target: TargetSpec, labels: np.ndarray, scores: np.ndarray, 
         ranked = np.sort(chances, axis=1)
         sureness = ranked[:, -1] - ranked[:, -2] if target.outputs > 1 else ranked[:, -1]
     else:
-        right = (said == labels).all(1)
+        right = ((said == labels) | np.isnan(labels)).all(1)
         sureness = np.abs(chances - label_thresholds(thresholds, target.outputs)).min(1)
-        sureness = np.where(right & (np.asarray(labels).sum(1) > 0), sureness + 1, sureness)  # show findings first
+        sureness = np.where(right & (np.nansum(labels, 1) > 0), sureness + 1, sureness)  # show findings first
     by_doubt = np.argsort(sureness, kind="stable").tolist()
     chosen = [Example(place, "right") for place in reversed(by_doubt) if right[place]][:each]
     chosen += [Example(place, "wrong") for place in reversed(by_doubt) if not right[place]][:each]

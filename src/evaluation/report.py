@@ -143,8 +143,10 @@ def _card(evaluation: Evaluation, story: Story, example: Example) -> dict[str, s
 
 
 def say(evaluation: Evaluation, answer: Any) -> str:
-    """A class number or a row of labels in words."""
+    """A class number or a row of labels (NaN: not known) in words."""
     names = evaluation.target.names
     if evaluation.target.kind == "classes":
         return names[int(answer)]
-    return ", ".join(name for name, there in zip(names, answer) if there) or "none of the labels"
+    said = ", ".join(name for name, there in zip(names, answer) if there == 1) or "none of the labels"
+    unknown = ", ".join(name for name, there in zip(names, answer) if there != there)
+    return f"{said} (not known: {unknown})" if unknown else said

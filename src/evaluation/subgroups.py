@@ -104,7 +104,7 @@ def _comparable(evaluation: Evaluation, inside: np.ndarray, others: np.ndarray) 
     if evaluation.headline != "auroc":
         return []
     labels = np.asarray(evaluation.predictions.labels)
-    enough = [min(labels[side].sum(0).tolist()[k], (1 - labels[side]).sum(0).tolist()[k]) >= FEWEST_OF_CLASS
+    enough = [min(np.nansum(labels[side], 0).tolist()[k], np.nansum(1 - labels[side], 0).tolist()[k]) >= FEWEST_OF_CLASS
               for side in (inside, others) for k in range(labels.shape[1])]
     return np.flatnonzero(np.reshape(enough, (2, -1)).all(0)).tolist()
 

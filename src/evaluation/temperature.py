@@ -14,8 +14,9 @@ BOUNDS = (0.05, 20.0)  # of T; a validation part without an error would ask for 
 
 
 def fit_temperature(kind: str, labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """The T with the smallest loss of `scores` / T; None for targets other than classes and multilabel."""
-    if kind not in ("classes", "multilabel") or not len(scores):
+    """The T with the smallest loss of `scores` / T; None for targets other than classes and multilabel, and without a
+    known label."""
+    if kind not in ("classes", "multilabel") or np.isnan(labels).all():
         return None
     from scipy.optimize import minimize_scalar
 
@@ -26,7 +27,7 @@ def fit_temperature(kind: str, labels: np.ndarray, scores: np.ndarray) -> float 
 
 
 def negative_log_likelihood(kind: str, labels: np.ndarray, scores: np.ndarray) -> float:
-    """The mean over records of the cross-entropy (classes), or over records and labels of the binary one."""
+    """The mean over records of the cross-entropy (classes), or over all known labels of the binary one."""
     if kind == "classes":
         return float(-log_softmax(scores)[np.arange(len(labels)), labels].mean())
-    return float((np.logaddexp(0, scores) - labels * scores).mean())
+    return float(np.nanmean(np.logaddexp(0, scores) - labels * scores))

@@ -7,7 +7,7 @@
   and CPSC benchmarks choose theirs (Strodthoff et al. 2021).
 
 Of equally good thresholds the strictest counts for `f1` and `youden`, the laxest for `gbeta`. A label without positive
-or without negative examples keeps 0.5.
+or without negative examples keeps 0.5; records of which it is not known have no say.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ STEPS = 100
 
 
 def choose(rule: str, labels: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """`labels` (n, K) 0/1 and probabilities `chances` (n, K) -> a threshold for each label (K,)."""
+    """`labels` (n, K) 0/1 or NaN and probabilities `chances` (n, K) -> a threshold for each label (K,)."""
     labels = np.asarray(labels)
     found = np.full(labels.shape[1], 0.5)
     if rule == "half":
         return found
     search = {"f1": _f1, "youden": _youden, "gbeta": _gbeta}[rule]
-    for k, positives in enumerate(labels.sum(0)):
-        if 0 < positives < len(labels):
-            found[k] = search(labels[:, k], chances[:, k])
+    known = ~np.isnan(labels)
+    for k, positives in enumerate(np.nansum(labels, 0)):
+        if 0 < positives < known[:, k].sum():
+            found[k] = search(labels[known[:, k], k], chances[known[:, k], k])
     return found
 
 

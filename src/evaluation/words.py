@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from src.evaluation.evaluate import Evaluation
 from src.evaluation.intervals import Interval
 from src.evaluation.metrics import direction, names
@@ -162,6 +164,10 @@ def how_calibrated(evaluation: Evaluation) -> str:
 
 
 def what_was_left_out(evaluation: Evaluation) -> str:
-    if not evaluation.left_out:
-        return ""
-    return f"Left out of macro AUROC, no positive or no negative example: {', '.join(evaluation.left_out)}."
+    """Labels that count nowhere, and those of which the headline says nothing."""
+    said, labels = [], evaluation.predictions.labels
+    if evaluation.target.kind == "multilabel" and labels is not None and (unknown := int(np.isnan(labels).sum())):
+        said.append(f"{unknown:,} of {labels.size:,} labels are not known and count nowhere.")
+    if evaluation.left_out:
+        said.append(f"Left out of macro AUROC, no positive or no negative example: {', '.join(evaluation.left_out)}.")
+    return " ".join(said)

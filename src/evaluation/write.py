@@ -124,6 +124,8 @@ def _columns(evaluation: Evaluation) -> dict[str, list]:
     if kind in ("classes", "multilabel"):
         if found.labels is not None:
             columns["label"] = [_said(evaluation, row) for row in found.labels]
+            if kind == "multilabel" and np.isnan(found.labels).any():
+                columns["unknown"] = [_said(evaluation, np.isnan(row)) for row in found.labels]
         columns["prediction"] = [_said(evaluation, row) for row in evaluation.decisions]
         chances = probabilities(kind, found.scores)
         columns |= {f"p:{name}": _short(chances[:, k]) for k, name in enumerate(names)}
@@ -165,7 +167,7 @@ def _said(evaluation: Evaluation, answer: Any) -> str:
     names = evaluation.target.names
     if evaluation.target.kind == "classes":
         return names[int(answer)]
-    return ";".join(name for name, there in zip(names, answer) if there)
+    return ";".join(name for name, there in zip(names, answer) if there == 1)
 
 
 def _short(values: np.ndarray) -> list[str]:

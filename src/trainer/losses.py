@@ -17,36 +17,62 @@ from src.trainer.objectives import OBJECTIVES, BinaryCrossEntropy
 
 CLASSES, SEVERAL = ("classes", "tokens", "samples"), ("multilabel",)
 KINDS = {"ce": CLASSES, "bce": SEVERAL, "mse": ("value", "signal", "multilabel"), "as": SEVERAL, "bf": SEVERAL,
-         "mlsml": SEVERAL, "focal_ce": CLASSES}
+         "mlsml": SEVERAL, "multi_head_bce": SEVERAL, "focal_ce": CLASSES}
 LARGEST_FILE = 1 << 20  # bytes of a pos_weight.txt
 
 
 class Criterion(nn.Module):
     """The sum of `objective`'s items over their number, or (`positives`) over the number of positive labels.
 
-    A label counts as positive by its whole part, as in DeepECG-SSL; a batch without any is divided by 1.
+    A label counts as positive by its whole part, as in DeepECG-SSL; a batch without any is divided by 1. `partial`:
+    labels may be NaN, unknown, and are then no items; a batch without a known label has the loss 0.
     """
 
-    def __init__(self, objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], positives: bool = False):
+    def __init__(self, objective: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], positives: bool = False,
+                 partial: bool = False):
         super().__init__()
-        self.objective, self.positives = objective, positives
+        self.objective, self.positives, self.partial = objective, positives, partial
+        self.axis: int | None = getattr(objective, "axis", None)
 
     def forward(self, scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         scores = scores.float()
         label = label.to(scores.dtype) if label.shape == scores.shape else label
+        if self.partial:
+            return self._of_known(scores, label)
         losses = self.objective(scores, label)
+        losses = losses if self.axis is None else losses.mean(self.axis)
         return losses.sum() / (self.weight(label) if self.positives else losses.numel())
 
+    def _of_known(self, scores: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        known = ~label.isnan()
+        losses = self.objective(scores, label.nan_to_num(0.0)).where(known, 0.0)
+        if self.axis is not None:
+            count = known.sum(self.axis)
+            losses, known = losses.sum(self.axis) / count.clamp(min=1), count > 0
+        return losses.sum() / (self.weight(label) if self.positives else known.sum().clamp(min=1))
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether batches of equal size may count differently."""
+        return self.positives or self.partial or self.axis == 0
+
     def weight(self, label: torch.Tensor) -> float:
-        """What the sum is divided by where positives count: micro-batches and ranks are weighed by it."""
-        return max(float(label.long().sum()), 1.0)
+        """By which micro-batches and ranks are weighed: positive labels, batches where the mean is of labels (there the
+        sample size of fairseq-signals is 1), else records, of which a part of the labels counts as that part."""
+        if self.positives:
+            return max(float(label.nan_to_num(0.0).long().sum()), 1.0)
+        known = ~label.isnan()
+        if self.axis is not None:
+            known = known.any(self.axis)
+        return float(known.any()) if self.axis == 0 else float(known.sum()) * len(label) / max(known.numel(), 1)
 
 
 def build_criterion(name: str | None, target: TargetSpec, label_smoothing: float = 0.0,
                     class_weights: torch.Tensor | None = None, *, pos_weight: Sequence[str] = (),
-                    loss_args: Sequence[str] = (), sample_size: str = "elements") -> nn.Module:
+                    loss_args: Sequence[str] = (), sample_size: str = "elements", partial: bool = False) -> nn.Module:
     """ce: cross-entropy of logits (B, K, ...) with int64 labels (B, ...); bce: binary cross-entropy of logits (B, K)
-    with labels (B, K) in 0..1; mse: mean squared error; as, bf, mlsml, focal_ce: see `objectives`."""
+    with labels (B, K) in 0..1; mse: mean squared error; as, bf, mlsml, multi_head_bce, focal_ce: see `objectives`.
+    `partial`: some of several labels may be NaN, unknown."""
     name = name or target.loss
     _check_kind(name, target)
     if label_smoothing and name != "ce":
@@ -59,13 +85,17 @@ def build_criterion(name: str | None, target: TargetSpec, label_smoothing: float
     if positives and target.kind not in ("multilabel", "value"):
         raise UserError(f"--sample_size positives: holds for several labels per record; the labels of these data are "
                         f"{target.kind}", "leave it out")
+    if positives and name == "multi_head_bce":
+        raise UserError("--sample_size positives: --loss multi_head_bce is the mean of its labels", "leave it out")
     settings = key_values(list(loss_args))
     if name == "ce" and not settings:
         return nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
     if name == "bce" and not settings:
-        return Criterion(BinaryCrossEntropy(class_weights), True) if positives else \
+        return Criterion(BinaryCrossEntropy(class_weights), positives, partial) if positives or partial else \
             nn.BCEWithLogitsLoss(pos_weight=class_weights)
-    return Criterion(_objective(name, settings), positives) if positives or name != "mse" or settings else nn.MSELoss()
+    if name == "mse" and not (positives or partial or settings):
+        return nn.MSELoss()
+    return Criterion(_objective(name, settings), positives, partial)
 
 
 def _check_kind(name: str, target: TargetSpec) -> None:
@@ -116,11 +146,13 @@ def read_pos_weight(words: Sequence[str]) -> list[float]:
 
 
 def class_weights(labels: torch.Tensor, target: TargetSpec) -> torch.Tensor:
-    """Classes: n / (K n_k), mean about 1, 0 for absent ones. Multilabel: negatives over positives, per label; of a
-    label that all or none have one record counts as the exception, so that no weight is 0 or infinite."""
+    """Classes: n / (K n_k), mean about 1, 0 for absent ones. Multilabel: negatives over positives of the records where
+    the label is known; of a label that all or none have one record counts as the exception, so that no weight is 0 or
+    infinite."""
     if target.kind == "multilabel":
-        positives = labels.sum(0).clamp(1, max(len(labels) - 1, 1))
-        return ((len(labels) - positives) / positives).float()
+        known = (~labels.isnan()).sum(0).clamp(min=2)
+        positives = labels.nansum(0).clamp(min=1).minimum(known - 1)
+        return ((known - positives) / positives).float()
     counts = torch.bincount(labels.flatten(), minlength=target.outputs).float()
     return torch.where(counts > 0, len(labels) / (target.outputs * counts.clamp(min=1)), 0.0)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from src.data.signal import Batch, TargetSpec
 from src.errors import UserError
 from src.trainer.base_trainer import BaseTrainer
-from src.trainer.losses import build_criterion, class_weights
+from src.trainer.losses import Criterion, build_criterion, class_weights
 from src.trainer.predicting import LABEL_NAMES
 
 SIGNAL_NAMES = ("signal", "x", "input", "inputs")
@@ -26,7 +27,7 @@ class MainTrainer(BaseTrainer):
             weights = class_weights(torch.from_numpy(self._training_labels()), target)
         return build_criterion(self.args.loss, target, self.args.label_smoothing, weights,
                                pos_weight=self.args.pos_weight or (), loss_args=self.args.loss_args,
-                               sample_size=self.args.sample_size)
+                               sample_size=self.args.sample_size, partial=self._has_unknown(target))
 
     def forward_pass(self, batch: Any) -> tuple:
         inputs, label = self.unpack(batch)
@@ -34,9 +35,9 @@ class MainTrainer(BaseTrainer):
         return self.scored(scores, label)
 
     def scored(self, scores: torch.Tensor, label: torch.Tensor) -> tuple:
-        """(loss, scores), and the positive labels where the mean is taken over them."""
+        """(loss, scores), and the weight of the batch where it is not its records."""
         loss = self.criterion(scores, label)
-        if self.args.sample_size == "positives":
+        if isinstance(self.criterion, Criterion) and self.criterion.is_weighed:
             return loss, scores, self.criterion.weight(label)
         return loss, scores
 
@@ -59,6 +60,12 @@ class MainTrainer(BaseTrainer):
         else:
             signal, label = batch
         return [signal.to(self.device, non_blocking=True)], label.to(self.device, non_blocking=True)
+
+    def _has_unknown(self, target: TargetSpec) -> bool:
+        """Whether labels may be NaN; of a foreign loader that is not known before."""
+        if target.kind != "multilabel":
+            return False
+        return self.data is None or bool(np.isnan(self.data.dataset.records.label).any())
 
     def _training_labels(self):
         if self.data is None:

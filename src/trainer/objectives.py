@@ -1,12 +1,14 @@
 """Objectives of labels beside torch's own: (scores, label) -> the loss of each item, not yet averaged.
 
-Each is a frozen dataclass of its settings (`--loss_args key=value`); a `Criterion` of `losses` divides the sum. Scores
-are logits, (B, K) with labels (B, K) in 0..1 but for `FocalCrossEntropy`.
+Each is a frozen dataclass of its settings (`--loss_args key=value`); a `Criterion` of `losses` divides the sum or,
+where an objective names an `axis`, that of the means along it (1: of a record, 0: of a label). Scores are logits,
+(B, K) with labels (B, K) in 0..1 but for `FocalCrossEntropy`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,10 +36,28 @@ class SquaredError:
 
 @dataclass(frozen=True)
 class SoftMargin:
-    """(B,) the mean binary cross-entropy of each record's labels (torch's multi-label soft margin)."""
+    """(B, K) binary cross-entropy, of which the mean of each record counts (torch's multi-label soft margin)."""
+
+    axis: ClassVar[int] = 1
 
     def __call__(self, scores: Tensor, label: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(scores, label, reduction="none").mean(1)
+        return F.binary_cross_entropy_with_logits(scores, label, reduction="none")
+
+
+@dataclass(frozen=True)
+class MultiHead:
+    """(B, K) binary cross-entropy, of which the mean of each label (head) counts, however often it is known.
+
+    fairseq-signals' multi_head_binary_cross_entropy: of the float32 probability, its logarithm no less than -100.
+    """
+
+    axis: ClassVar[int] = 0
+
+    def __call__(self, scores: Tensor, label: Tensor) -> Tensor:
+        chance = scores.sigmoid()
+        with torch.autocast(scores.device.type, enabled=False):  # refuses what may be half precision
+            losses = F.binary_cross_entropy(chance.nan_to_num(0.5), label, reduction="none")
+        return losses + 0 * chance  # NaN where a score is: torch stops at probabilities out of 0..1
 
 
 @dataclass(frozen=True)
@@ -87,4 +107,4 @@ class FocalCrossEntropy:
 
 
 OBJECTIVES = {"bce": BinaryCrossEntropy, "mse": SquaredError, "mlsml": SoftMargin, "as": Asymmetric, "bf": BinaryFocal,
-              "focal_ce": FocalCrossEntropy}
+              "multi_head_bce": MultiHead, "focal_ce": FocalCrossEntropy}

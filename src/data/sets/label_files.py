@@ -10,6 +10,7 @@ import numpy as np
 from src.data.readers.npz import read_npy
 from src.data.signal import TargetSpec
 from src.data.tables import read_rows
+from src.data.targets import without_missing
 from src.errors import UserError, did_you_mean
 
 NAMES = "label_def.csv"
@@ -51,9 +52,10 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(f"label_{number}" for number in range(count))
 
 
-def read_names(path: Path, count: int) -> tuple[str, ...]:
-    """The first column of a label_def.csv; UserError unless it names so many labels."""
+def read_names(path: Path, count: int | None = None) -> tuple[str, ...]:
+    """The first column of a label_def.csv; UserError unless it names so many labels (None: any number of them)."""
     names = tuple(row[0].strip() for row in read_rows(path)[1:] if row and row[0].strip())
+    count = len(names) if count is None else count
     if len(names) != count or len(set(names)) != count:
         raise UserError(f"{path}: {len(names)} names for {count} labels", "a line for each label, all different")
     return names
@@ -78,14 +80,14 @@ def chosen_columns(names: Sequence[str], indexes: Sequence[str], classes: Sequen
 
 def target_of(table: np.ndarray, names: Sequence[str], kind: str, classes: Sequence[str]
               ) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
-    """Target, (n, K) float32 labels, and (n,) bool: True where one is missing. Tables of 0 and 1 are several labels,
-    one column too (a binary label); others are values."""
+    """Target, (n, K) float32 labels, and (n,) bool: True where they are missing: one of the values, or all of several
+    labels. Tables of 0 and 1 are several labels, one column too (a binary label), NaN where it is not known; others are
+    values."""
     table = table.astype(np.float32)
-    missing = np.asarray(~np.isfinite(table).all(axis=1))
-    table[missing] = 0
     if kind == "classes":
         raise UserError("target=classes: these labels are columns of 0 and 1", "leave it out, or target=value")
-    several = kind == "multilabel" or (kind == "auto" and bool(np.isin(table, (0, 1)).all()))
+    several = kind == "multilabel" or (kind == "auto" and bool((np.isin(table, (0, 1)) | ~np.isfinite(table)).all()))
+    table, missing = without_missing(table, several)
     if classes and len(classes) != len(names):
         raise UserError(f"these data have {len(names)} labels, {len(classes)} are expected: {', '.join(classes[:8])}",
                         "choose them: --dataset_args label_indexes=0,3,7")

@@ -1,8 +1,9 @@
 """`--dataset manifest`: the records of fairseq-signals, ECG-FM and DeepECG-SSL: `.tsv` lists of `.mat` files.
 
 `--data_path` is the folder of train.tsv, valid.tsv, test.tsv, or one of them. A record holds `feats` (leads, samples),
-`curr_sample_rate`, and `idx` (row of the label file), `patient_id`, `label` where they are known. The headers of all
-files are read when the data are opened, of a signal only the samples that a window needs.
+`curr_sample_rate`, and `idx` (row of the label file), `patient_id`, `label` where they are known, `target_idx` where
+its `label` is of these labels only. The headers of all files are read when the data are opened, of a signal only the
+samples that a window needs.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from src.data.readers.rates import known_rate
 from src.data.sets.label_files import check_rows, chosen_columns, label_names, read_labels, target_of
 from src.data.sets.lead_rows import COMPARED, LeadConfig, LeadDataset
 from src.data.sets.manifest_files import ROLES, Line, Manifest, find_manifests, inside, read_manifest
+from src.data.sets.partial_labels import places_of, spread
 from src.data.signal import TargetSpec
 from src.errors import BadRecord, UserError
 
-FIELDS = ("feats", "curr_sample_rate", "idx", "patient_id", "label")
+FIELDS = ("feats", "curr_sample_rate", "idx", "patient_id", "label", "target_idx")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class _Found:
     idx: int
     patient: str
     label: np.ndarray | str
+    places: np.ndarray  # which labels those are; empty: all
     role: str = ""  # of people who are to be identified: gallery or probe
 
     @property
@@ -134,7 +137,7 @@ class ManifestDataset(LeadDataset):
             raise BadRecord(line.name, "says no patient_id: nobody can be told from others")
         return _Found(line.name, manifest.subset, tuple(files), known_rate(files[0].path, rate, self.config.rate_hz),
                       int(about["idx"][0]) if "idx" in about else -1, patient,
-                      line.label or about.get("label", np.zeros(0)), manifest.role)
+                      line.label or about.get("label", np.zeros(0)), places_of(about, line.name), manifest.role)
 
     def _labels(self, found: list[_Found], folder: Path) -> tuple[TargetSpec, np.ndarray, np.ndarray]:
         """Of the manifest's third column, of the label file, of the records; else none."""
@@ -152,6 +155,10 @@ class ManifestDataset(LeadDataset):
                 raise UserError(f"{path}: {int(wrong.sum())} records are of no row of its {len(table)}, "
                                 f"{found[int(np.argmax(wrong))].name} first",
                                 "idx in the .mat file is the row; give the label file of these recordings")
+        elif any(len(one.places) for one in found):
+            labels = [np.asarray(one.label, np.float32) for one in found]
+            table, names = spread(labels, [one.places for one in found], folder, self.config.classes)
+            rows = np.arange(len(found))
         else:
             widths = {len(one.label) for one in found}
             if widths == {0}:

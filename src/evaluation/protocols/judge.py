@@ -34,6 +34,8 @@ def judge(protocol: str, evaluation: Evaluation, info: dict[str, np.ndarray]) ->
                         f"known: {', '.join(PROTOCOLS)}")
     file, function, title = PROTOCOLS[protocol]
     try:
+        if evaluation.target.kind == "multilabel" and np.isnan(evaluation.predictions.labels).any():
+            raise UserError("some labels are not known, and the protocol asks for all")
         return getattr(import_module(f"src.evaluation.protocols.{file}"), function)(evaluation, info)
     except UserError as error:
         return Section(f"Protocol {title}", f"not computed: {error.message}.")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from src.data.census import census
 from src.data.dataset import BaseDataset
 from src.data.open import open_dataset
 from src.data.recognise import recognise, recognise_unseen
@@ -72,6 +73,69 @@ def test_labels_in_the_records_are_taken_where_there_is_no_label_file(tmp_path):
     found = opened(folder)
     assert found.records.label.tolist() == [[1, 0]] * 4
     assert found.labelled
+
+
+def heads_of(number: int) -> tuple[list[int], list[int]]:
+    """Two of the labels 0 to 3, and what they are."""
+    return [number % 4, (number + 1) % 4], [number % 2, 1]
+
+
+def write_heads(folder: Path, count: int = 8) -> Path:
+    write_manifests(folder, count, label_file=False)
+    for number in range(count):
+        heads, told = heads_of(number)
+        record(folder / "mats" / f"r{number}.mat", number, target_idx=heads, label=np.array([told]))
+    return folder
+
+
+def test_a_record_may_be_labelled_in_some_of_the_labels_only(tmp_path):
+    found = opened(write_heads(tmp_path / "M"))
+    assert found.target == TargetSpec("multilabel", ("label_0", "label_1", "label_2", "label_3"))
+    np.testing.assert_array_equal(found.records.label[1], [np.nan, 1, 1, np.nan])
+    assert (np.isfinite(found.records.label).sum(1) == 2).all()
+    np.testing.assert_array_equal(found.read(1)[0].label, found.records.label[1])
+    assert "(16 of 32 labels not known)" in " ".join(census(found, {}))
+
+
+def test_labels_by_number_have_the_names_of_the_label_file_or_those_that_were_trained(tmp_path):
+    folder = write_heads(tmp_path / "M", 2)
+    assert opened(folder).target.outputs == 3, "no record is about the last"
+    trained = TargetSpec("multilabel", ("label_1", "label_3"))
+    spec = SignalSpec(opened(folder).spec.channels, RATE, "unknown", SAMPLES)
+    assert open_dataset("manifest", folder, spec=spec, target=trained).target == trained
+    (folder / "label_def.csv").write_text("name\nAF\nLBBB\nSTTC\nMI\n")
+    assert opened(folder).target.names == ("AF", "LBBB", "STTC", "MI")
+    (folder / "label_def.csv").write_text("name\nAF\nLBBB\n")
+    with pytest.raises(UserError, match="2 names, but a record has a label 2"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(("more", "says"), [
+    ({"target_idx": [0, 0], "label": [1, 1]}, "not different numbers"),
+    ({"target_idx": [-1], "label": [1]}, "not different numbers"),
+    ({"target_idx": [1e9], "label": [1]}, "different numbers from 0"),
+    ({"target_idx": [np.nan], "label": [1]}, "not different numbers"),
+    ({"target_idx": [0, 1], "label": [1]}, "has 1 labels for 2 target_idx")])
+def test_numbers_of_labels_that_do_not_fit_are_named(tmp_path, more, says):
+    folder = write_heads(tmp_path / "M")
+    record(folder / "mats" / "r3.mat", 3, **more)
+    found = opened(folder)
+    assert len(found) == 7
+    assert says in found.notes[0]
+    record(folder / "mats" / "r3.mat", 3, label=[1, 0, 1])
+    with pytest.raises(UserError, match="3 labels and no target_idx; there are 4"):
+        opened(folder)
+
+
+def test_a_label_that_is_not_known_is_nan_and_a_record_without_any_is_left_out(tmp_path):
+    folder = write_manifests(tmp_path / "M", 4)
+    table = labels(4).astype(np.float32)
+    table[1, 2], table[3] = np.nan, np.nan
+    np.save(folder / "y.npy", table)
+    found = opened(folder)
+    assert found.target.kind == "multilabel"
+    np.testing.assert_array_equal(found.records.label, table[:3])
+    assert "has no label" in found.notes[0]
 
 
 def test_records_without_labels_are_data_to_pretrain_on(tmp_path):

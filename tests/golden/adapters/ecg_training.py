@@ -45,6 +45,25 @@ def criterion(case: Case) -> None:
     _same_counts(case, logits, label, arrays)
 
 
+def multi_head(case: Case) -> None:
+    """Stored are the heads of each record and their labels, one behind the other: all others are not known."""
+    arrays = tensors(case)
+    logits = arrays["input/logits"].requires_grad_()
+    row = torch.arange(len(logits)).repeat_interleave(arrays["input/target_idx_lengths"])
+    label = torch.full_like(logits, torch.nan)
+    label[row, arrays["input/target_idx_flat"]] = arrays["input/target_flat"].float()
+    target = TargetSpec("multilabel", tuple(f"head {head}" for head in range(logits.shape[1])))
+    objective: Any = build_criterion("multi_head_bce", target, partial=True)
+    loss = objective(logits, label)
+    case.same("loss", loss, arrays["loss/loss"])
+    case.same("sample size", objective.weight(label), arrays["loss/sample_size"])
+    loss.backward()
+    case.same("the gradient of the logits", logits.grad, arrays["grad/logits"])
+    found = metrics.compute(target, label.numpy(), logits.detach().numpy())
+    right, known = arrays["output/log_correct"], arrays["output/log_count"]
+    case.same("accuracy", found["accuracy"], float(right / known), 1e-6)
+
+
 def _named(case: Case) -> tuple[str, TargetSpec]:
     focal = case.hyper.get("focal_loss", False)
     name = "focal_ce" if focal else NAMES[case.kind]
@@ -215,7 +234,7 @@ def three_kg(case: Case) -> None:
 
 
 ADAPTERS = {
-    **dict.fromkeys(NAMES, criterion),
+    **dict.fromkeys(NAMES, criterion), "multi_head_binary_cross_entropy": multi_head,
     "AUCMeter / compute_scored_confusion_matrix": ranking_metrics,
     "adam": adam, "fixed / tri_stage / step": schedules, "DynamicLossScaler": loss_scale,
     **dict.fromkeys((*PERTURBED, "powerline_nodep"), perturbation), "3kg": three_kg,

@@ -237,7 +237,7 @@ SUMMED = {
     "mse2": lambda x, y, _: F.mse_loss(x, y, reduction="sum"),
     "asymmetric": lambda x, y, _: Asymmetric()(x, y).sum(),
     "binary_focal": lambda x, y, _: BinaryFocal()(x, y).sum(),
-    "mlsml": lambda x, y, _: SoftMargin()(x, y).sum(),
+    "mlsml": lambda x, y, _: SoftMargin()(x, y).mean(1).sum(),
 }
 SUMMED["binary_cross_entropy_with_logits"] = SUMMED["bce_with_logits"]
 
