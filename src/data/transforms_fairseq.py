@@ -1,9 +1,9 @@
 """The random changes of fairseq-signals, for pretraining that is to be comparable with ECG-FM's.
 
 They come before the normaliser, as the original's come after its own preparation: amplitudes are in whatever unit the
-signal has. Noises and shifts are added to every lead, then III, aVR, aVL and aVF are computed from the new I and II (the
-`dependency` that the original's task asks for). The functions take every draw as an argument; the classes draw, in the
-original's order.
+signal has. Noises and shifts are added to every lead, then III, aVR, aVL and aVF are computed from the new I and II
+(the `dependency` that the original's task asks for). The functions take every draw as an argument; the classes draw, in
+the original's order.
 """
 
 from __future__ import annotations
