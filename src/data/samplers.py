@@ -101,6 +101,7 @@ def class_weights(records: Records, rows: np.ndarray) -> np.ndarray:
     label = records.label[rows]
     if label.ndim == 1 and np.issubdtype(label.dtype, np.integer):
         return 1.0 / np.bincount(label)[label]
+    label = np.nan_to_num(label)  # of several labels those that are not known draw nothing
     if label.ndim != 2 or not np.isin(label, (0, 1)).all():
         raise UserError("balanced sampling needs classes or labels of 0 and 1; this target has neither",
                         "leave out --balanced_sampling")
