@@ -133,9 +133,11 @@ def check_leaks(dataset: BaseDataset, parts: dict[str, np.ndarray]) -> str:
     known = {name: rows[records.subject[rows] != ""] for name, rows in parts.items()}
     subjects = {name: dict(zip(records.subject[rows].tolist(), records.subject[rows].tolist()))
                 for name, rows in known.items()}
+    remedy = "split by subject: leave the subset column out, or correct it"
     if dataset.within_subject:
         subjects = kept_apart(dataset, parts, subjects)
-    _refuse_shared(subjects, "subject", "split by subject: leave the subset column out, or correct it")
+        remedy = "who is to be identified is not trained on: python prepare.py identify deals people so"
+    _refuse_shared(subjects, "subject", remedy)
     contents = {name: _contents(dataset, rows) for name, rows in parts.items()}
     _refuse_shared(contents, "byte-identical recording", "remove the copies, or give them one subject and no subset")
     compared = [f"{len(set().union(*subjects.values()))} subjects"] if any(subjects.values()) else []

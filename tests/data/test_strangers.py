@@ -26,8 +26,9 @@ def people(make_tiny):
 def test_strangers_are_compared_with_the_people_trained_on(people):
     assert check_leaks(people, {"train": TRAIN, "test": TEST}).startswith("nothing leaks: 5 subjects")
     people.records.subject[7] = "s0"
-    with pytest.raises(UserError, match="1 subject in both train and test: s0"):
+    with pytest.raises(UserError, match="1 subject in both train and test: s0") as refused:
         check_leaks(people, {"train": TRAIN, "test": TEST})
+    assert "prepare.py identify" in refused.value.hint
 
 
 def test_people_trained_on_may_be_met_again_and_strangers_may_not(people):
