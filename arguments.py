@@ -58,8 +58,8 @@ GROUPS: dict[str, list[Flag]] = {
               of_models=True),
         _flag("word_vectors", None, str, "align trials to the words' embeddings: a FILE (.npz of words and vectors, "
               "or CSV word,v1,v2,...), or learnt ones (one_hot), or to other subjects' trials (none)", of_models=True),
-        _flag("replica", False, bool, "the original's exact behaviour, in model, data set and choice of the best "
-              "epoch; in the stages of prepare.py ecgfm", of_models=True, commands=(TRAIN, PREPARE)),
+        _flag("replica", False, bool, "the original's exact behaviour, in model, data set, batches and choice of "
+              "the best epoch; in the stages of prepare.py ecgfm", of_models=True, commands=(TRAIN, PREPARE)),
     ],
     "data": [
         _flag("dataset", None, str, "which data set (default: what --data_path holds, else the model's own)",

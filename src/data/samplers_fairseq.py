@@ -39,8 +39,8 @@ class FairseqSampler(EpochSampler):
         self._whole, self._left = self._steps(0), self._steps(consumed)
 
     def consumed_after(self, batches: int) -> int:
-        known = self._left[:batches]
-        return int(known[-1][-1]) if known else self.start
+        used = min(batches, self.left)
+        return int(self._left[used - 1][-1]) if used else self.start
 
     def order(self, epoch: int) -> np.ndarray:
         rows = np.concatenate([self.batches[place] for place in batch_order(len(self.sizes), self.seed, epoch)])

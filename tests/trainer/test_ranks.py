@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,10 @@ CASES = {"plain": {}, "accumulated": {"grad_accum_steps": 2}, "clipped": {"grad_
          "stopping": {"early_stopping": True, "patience": 1, "min_delta": 10.0}}
 
 
-def of_our_loaders(folder: Path, rank: int, world: int, batch_size: int, **more) -> MainTrainer:
+def of_our_loaders(folder: Path, rank: int, world: int, batch_size: int, fairseq: bool = False, **more
+                   ) -> MainTrainer:
     args = flags(folder, **{"grad_accum_steps": 1, "batch_size": batch_size, "epochs": 3, **more})
-    data = prepare(TinyDataset(TRAINED), args)
+    data = replace(prepare(TinyDataset(TRAINED), args), fairseq_batches=fairseq)
     train, valid, test = loaders(data, args, rank=rank, world=world)
     return MainTrainer(TinyNet(), args, train, {"val": valid, "again": test}, test, data=data)
 
@@ -38,6 +40,7 @@ def in_each_process(rank: int, folder: Path) -> None:
     """What a rank does; the answers go into files."""
     for name, more in CASES.items():
         of_our_loaders(folder / name, rank, RANKS, 4, **more).train()
+    of_our_loaders(folder / "fairseq", rank, RANKS, 8, fairseq=True).train()
     of_foreign_loaders(folder / "foreign-True", True).train()
     of_foreign_loaders(folder / "foreign-False", False).train()
     stopped = of_our_loaders(folder / "stopped", rank, RANKS, 4, epochs=4)
@@ -91,6 +94,13 @@ def test_two_ranks_train_and_validate_as_one_with_twice_the_batch(two, tmp_path,
     assert_close_runs(two / case, tmp_path)
     if case == "stopping":
         assert resumable(two / case / "run")["step"] == 2 * 3  # one epoch that sets the mark, one without progress
+
+
+def test_two_ranks_take_the_batches_of_fairseq_in_turn_as_one_accumulates_them(two, tmp_path):
+    """8 + 8, then 7 alone, which two ranks share."""
+    of_our_loaders(tmp_path, 0, 1, 8, fairseq=True, grad_accum_steps=2).train()
+    assert_close_runs(two / "fairseq", tmp_path)
+    assert resumable(tmp_path / "run")["step"] == 3 * 2
 
 
 @pytest.mark.parametrize("has_generator", [True, False])
