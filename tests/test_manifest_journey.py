@@ -12,7 +12,7 @@ import test as test_door
 import train
 from src import config
 from src.errors import UserError
-from tests.data.sets.fairseq_files import labels, write_arrays, write_manifests, write_pairs
+from tests.data.sets.fairseq_files import labels, record, write_arrays, write_manifests, write_pairs
 from tests.doors import rows
 
 SMALL = ["--epochs", "2", "--batch_size", "4", "--no_use_tensorboard", "--device", "cpu", "--num_workers", "0",
@@ -70,6 +70,18 @@ def test_sample_size_and_loss_args_change_the_loss(folder, tmp_path):
     assert weighed > first_loss("unweighed")
 
 
+def test_records_labelled_in_some_labels_train_and_are_tested(tmp_path):
+    folder = write_manifests(tmp_path / "M", 16, label_file=False)
+    for number in range(16):
+        record(folder / "mats" / f"r{number}.mat", number, target_idx=[number % 3, (number + 1) % 3],
+               label=[[number // 3 % 2, number // 2 % 2]])
+    run = trained(folder, tmp_path, "--model", "cnn", "--loss", "multi_head_binary_cross_entropy")
+    assert test_door.main(["--weights", str(run), "--output_dir", str(tmp_path / "out")]) == 0
+    first = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+    assert first[0].startswith("record,subject,label,unknown,prediction")
+    assert all(line.split(",")[3].startswith("label_") for line in first[1:])
+
+
 def test_one_binary_label_of_an_array_trains_and_tests(tmp_path):
     write_arrays(tmp_path / "A", 16, "scale:0.00488")
     np.save(tmp_path / "A" / "y.npy", labels(16).astype(np.float32))
@@ -99,6 +111,7 @@ def test_flags_without_effect_are_refused(words, says):
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("asymmetric", "as"), ("binary_focal", "bf"), ("mse2", "mse"),
-                                              ("binary_cross_entropy_with_logits", "bce"), ("mlsml", "mlsml")])
+                                              ("binary_cross_entropy_with_logits", "bce"), ("mlsml", "mlsml"),
+                                              ("multi_head_binary_cross_entropy", "multi_head_bce")])
 def test_the_original_s_names_of_objectives_are_understood(typed, meant):
     assert config.parse(arguments.TRAIN, ["--loss", typed]).loss == meant

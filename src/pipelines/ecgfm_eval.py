@@ -89,7 +89,7 @@ def scores_table(names: Sequence[str], labels: np.ndarray, found: np.ndarray, la
                  ) -> dict[str, dict[str, float]]:
     """Label -> its scores; the rows __macro__ (mean of what is defined, counts summed) and __micro__ (all pairs) last.
 
-    `labels` (records, K) 0/1, `found` (records, K) probabilities. A score that is not defined is NaN.
+    `labels` (records, K) 0/1 or NaN, `found` (records, K) probabilities. A score that is not defined is NaN.
     """
     rows = {name: scores_of(labels[:, k], found[:, k]) for k, name in enumerate(names)}
     micro = scores_of(labels.ravel(), found.ravel())
@@ -102,14 +102,14 @@ def scores_table(names: Sequence[str], labels: np.ndarray, found: np.ndarray, la
 
 
 def scores_of(label: np.ndarray, found: np.ndarray) -> dict[str, float]:
-    """(n,) 0/1 and (n,) probabilities -> every score of COLUMNS; decisions at 0.5."""
-    there, said = label > 0, found >= 0.5
-    auroc, auprc = areas(there.astype(np.float64), found, np.ones((len(found), 1)))
-    right, wrong = int((there & said).sum()), int((~there & said).sum())
-    missed, absent = int((there & ~said).sum()), int((~there & ~said).sum())
+    """(n,) 0/1, NaN where it is not known, and (n,) probabilities -> every score of COLUMNS; decisions at 0.5."""
+    there, lacks, said = label > 0, label <= 0, found >= 0.5
+    auroc, auprc = areas(np.where(np.isnan(label), np.nan, there), found, np.ones((len(found), 1)))
+    right, wrong = int((there & said).sum()), int((lacks & said).sum())
+    missed, absent = int((there & ~said).sum()), int((lacks & ~said).sum())
     recall, precision = _ratio(right, right + missed), _ratio(right, right + wrong)
     return {"n_pos": right + missed, "n_neg": wrong + absent, "auroc": float(auroc[0]), "auprc": float(auprc[0]),
-            "accuracy": _ratio(right + absent, len(found)), "recall": recall, "precision": precision,
+            "accuracy": _ratio(right + absent, int((there | lacks).sum())), "recall": recall, "precision": precision,
             "f1": _ratio(2 * recall * precision, recall + precision),
             "specificity": _ratio(absent, absent + wrong), "npv": _ratio(absent, absent + missed)}
 

@@ -35,6 +35,16 @@ def test_integers_are_scaled_when_a_record_is_read(tmp_path, compressed):
     assert data.packs[0].signal.dtype == np.int16
 
 
+def test_a_table_of_labels_may_hold_some_that_are_not_known(tmp_path):
+    label = np.array([[0, 1, np.nan]] * 7 + [[np.nan] * 3])
+    data = opened(save(tmp_path, label=label))
+    assert data.target.kind == "multilabel"
+    np.testing.assert_array_equal(data.records.label, label[:7])
+    assert "has no label" in " ".join(data.notes)
+    values = opened(save(tmp_path, label=np.array([[0.5, np.nan], *[[1.5, 2.5]] * 7])))
+    assert (values.target.kind, len(values)) == ("value", 7)
+
+
 def test_uncompressed_arrays_are_mapped_and_reading_never_writes_to_them(tmp_path):
     path = save(tmp_path, signal=SIGNAL.astype(np.float32), scale=None)
     data = opened(path)

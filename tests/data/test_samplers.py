@@ -82,6 +82,14 @@ def test_multilabel_weights_favour_rare_labels():
     assert np.allclose(weights[[0, 8, 10]], [1 / 8, 1 / 2, 1])
 
 
+def test_labels_that_are_not_known_draw_nothing():
+    known = np.array([[1, 0]] * 8 + [[0, 1]] * 2 + [[0, 0]], np.float32)
+    partial = np.where(known == 0, np.nan, known)
+    columns = [np.array(["x"] * 11)] * 2, (np.array([""] * 11), np.ones(11))
+    found = [class_weights(Records(*columns[0], label, *columns[1]), np.arange(11)) for label in (known, partial)]
+    assert np.array_equal(*found)
+
+
 def test_values_cannot_be_balanced():
     label = np.array([[0.5], [1.5]], np.float32)
     records = Records(*[np.array(["x"] * 2)] * 2, label, np.array([""] * 2), np.ones(2))

@@ -57,6 +57,16 @@ def test_shares_hold_for_every_class():
         assert np.allclose(np.bincount(label[parts[name]]), share * np.bincount(label), atol=1)
 
 
+def test_labels_of_which_some_are_not_known_are_spread_alike():
+    label = np.zeros((200, 2), np.float32)
+    label[:40, 0], label[100:120, 1] = 1, 1
+    label[np.random.default_rng(0).permutation(200)[:100], 0] = np.nan
+    parts = split(make_records(label), ratio=(0.5, 0.25, 0.25))
+    there = {name: np.nansum(label[rows], 0) for name, rows in parts.items()}
+    np.testing.assert_allclose(there["valid"], np.nansum(label, 0) / 4, atol=1)
+    np.testing.assert_allclose(there["train"], np.nansum(label, 0) / 2, atol=1)
+
+
 def test_a_split_is_a_function_of_the_seed():
     records = make_records(np.arange(60) % 2)
     assert all((split(records, seed=1)[name] == split(records, seed=1)[name]).all() for name in ("train", "test"))

@@ -60,3 +60,10 @@ def test_the_layout_chooses_the_data_itself(tmp_path, capsys):
 def test_other_names_of_records_are_refused():
     with pytest.raises(UserError, match="no segment of this pipeline"):
         per_record(Predictions(np.arange(1), np.zeros((1, 3), np.float32)), segments("abc"), NAMES, "ecgfm")
+
+
+def test_labels_that_are_not_known_count_in_no_score():
+    label = np.array([1, 0, np.nan, 1, 0, np.nan, 0])
+    found = np.array([0.9, 0.2, 0.1, 0.4, 0.6, 0.8, 0.3])
+    known = ~np.isnan(label)
+    assert scores_of(label, found) == scores_of(label[known], found[known])

@@ -65,3 +65,10 @@ def test_labels_weigh_by_negatives_over_positives():
 def test_a_label_that_all_or_none_have_keeps_a_finite_weight():
     labels = torch.tensor([[1.0, 0.0]] * 5)
     torch.testing.assert_close(class_weights(labels, LABELS), torch.tensor([1 / 4, 4.0]))
+
+
+def test_labels_that_are_not_known_weigh_neither_side():
+    labels = torch.tensor([[1, 0], [0, float("nan")], [0, float("nan")], [float("nan"), 1], [0, 0]])
+    torch.testing.assert_close(class_weights(labels, LABELS), torch.tensor([3.0, 2.0]))
+    unknown = torch.full((4, 2), float("nan"))
+    assert bool(torch.isfinite(class_weights(unknown, LABELS)).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from src.data.signal import TargetSpec
 from src.errors import UserError
 from src.trainer.losses import build_criterion, read_pos_weight
-from src.trainer.objectives import Asymmetric, BinaryFocal, FocalCrossEntropy
+from src.trainer.objectives import Asymmetric, BinaryFocal, FocalCrossEntropy, MultiHead
 from tests.helpers import make_trainer
 
 LABELS = TargetSpec("multilabel", ("p", "q"))
@@ -80,6 +81,82 @@ def test_micro_batches_are_weighed_by_their_positive_labels(tmp_path):
     torch.testing.assert_close(sum(part[0] * part[2] for part in parts) / sum(part[2] for part in parts), whole)
 
 
+# ------------------------------------------------------------------------------------ labels that are not known
+NAMES = ("bce", "as", "bf", "mse", "mlsml", "multi_head_bce")
+HALF = torch.tensor([[1.0, math.nan], [math.nan, 1], [0, 0]])
+
+
+def test_the_mean_of_each_label_counts_however_often_it_is_known():
+    chance = SCORES.sigmoid()
+    first = -(chance[0, 0].log() + (1 - chance[2, 0]).log()) / 2
+    second = -(chance[1, 1].log() + (1 - chance[2, 1]).log()) / 2
+    found = build_criterion("multi_head_bce", LABELS, partial=True)
+    torch.testing.assert_close(found(SCORES, HALF), (first + second) / 2)
+    torch.testing.assert_close(found(SCORES[:1], HALF[:1]), -chance[0, 0].log())
+
+
+@pytest.mark.parametrize("name", ["bce", "as", "bf", "mse"])
+def test_a_label_that_is_not_known_is_no_item_of_the_mean(name):
+    whole, partial = build_criterion(name, LABELS), build_criterion(name, LABELS, partial=True)
+    known = ~HALF.isnan()
+    items = [whole(SCORES[row:row + 1, k:k + 1], HALF[row:row + 1, k:k + 1]) for row, k in known.nonzero().tolist()]
+    torch.testing.assert_close(partial(SCORES, HALF), torch.stack(items).mean())
+
+
+def test_the_soft_margin_is_the_mean_over_the_records_of_what_is_known_of_them():
+    items = F.binary_cross_entropy_with_logits(SCORES, HALF.nan_to_num(), reduction="none")
+    expected = (items[0, 0] + items[1, 1] + items[2].mean()) / 3
+    torch.testing.assert_close(build_criterion("mlsml", LABELS, partial=True)(SCORES, HALF), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_known_has_no_gradient_and_nothing_known_no_loss(name):
+    scores = SCORES.clone().requires_grad_()
+    criterion: Any = build_criterion(name, LABELS, partial=True)
+    criterion(scores, HALF).backward()
+    assert torch.equal(scores.grad != 0, ~HALF.isnan())  # type: ignore[operator]
+    scores.grad = None
+    nothing = torch.full((3, 2), math.nan)
+    loss = criterion(scores, nothing)
+    loss.backward()
+    assert (loss.item(), criterion.weight(nothing)) == (0, 0)
+    assert not scores.grad.any()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_all_labels_are_known_nothing_is_different(name):
+    whole: Any = build_criterion(name, LABELS)
+    partial: Any = build_criterion(name, LABELS, partial=True)
+    assert torch.equal(whole(SCORES, TRUTH), partial(SCORES, TRUTH))
+    assert partial.weight(TRUTH) == (1 if name == "multi_head_bce" else 3)
+
+
+@pytest.mark.parametrize("name", ["bce", "mlsml"])
+def test_micro_batches_are_weighed_by_what_is_known(name):
+    criterion: Any = build_criterion(name, LABELS, partial=True)
+    parts = [(criterion(SCORES[rows], HALF[rows]), criterion.weight(HALF[rows])) for rows in ([0], [1, 2])]
+    whole = sum(loss * weight for loss, weight in parts) / sum(weight for _, weight in parts)
+    torch.testing.assert_close(whole, criterion(SCORES, HALF))
+
+
+def test_positive_labels_are_counted_among_the_known_ones():
+    criterion: Any = build_criterion("bce", LABELS, sample_size="positives", partial=True)
+    assert criterion.weight(HALF) == 2
+    torch.testing.assert_close(criterion(SCORES, HALF), build_criterion("bce", LABELS, partial=True)(SCORES, HALF) * 2)
+
+
+def test_the_mean_of_labels_is_finite_for_certain_scores_and_tells_of_scores_that_are_not_numbers():
+    objective = MultiHead()
+    scores = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    losses = objective(scores, torch.tensor([[0.0, 1.0]]))
+    losses.sum().backward()
+    assert losses.tolist() == [[100, 100]]
+    assert bool(torch.isfinite(scores.grad).all())  # type: ignore[arg-type]
+    assert bool(objective(torch.tensor([[math.nan, 0.0]]), torch.zeros(1, 2))[0, 0].isnan())
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(objective(SCORES, TRUTH), objective(SCORES, TRUTH).float())
+
+
 # -------------------------------------------------------------------------------------------------- pos_weight
 @pytest.mark.parametrize("words", [["1.5", "4"], ["1.5,4"], ["[1.5,4.0]"], ["[1.5,", "4]"], ["FILE"]])
 def test_weights_of_positives_are_numbers_or_a_file_with_or_without_brackets(words, tmp_path):
@@ -107,6 +184,8 @@ def test_what_has_no_effect_is_refused():
         build_criterion("mlsml", LABELS, loss_args=["gamma=1"])
     with pytest.raises(UserError, match="unknown loss option 'gama'; did you mean gamma"):
         build_criterion("bf", LABELS, loss_args=["gama=1"])
+    with pytest.raises(UserError, match="multi_head_bce is the mean of its labels"):
+        build_criterion("multi_head_bce", LABELS, sample_size="positives")
     with pytest.raises(UserError, match="--sample_size positives: holds for several labels"):
         build_criterion("ce", TargetSpec("classes", ("a", "b")), sample_size="positives")
 

@@ -100,3 +100,13 @@ def test_a_row_that_cannot_be_read_is_told_and_never_replaced_by_another(tmp_pat
     np.testing.assert_allclose(found.read(2)[0].signal, counts(3, 0.00488), rtol=1e-6)
     with pytest.raises(UserError, match="1 records cannot be used"):
         open_dataset("dataframe", folder, on_bad_record="error")
+
+
+def test_an_empty_cell_of_several_labels_is_not_known(tmp_path):
+    folder = write_frame(tmp_path)
+    (folder / "table.csv").write_text("npy_path,afib,lbbb\n0.npy,1,\n1.npy,,0\n2.npy,0,1\n3.npy,,\n")
+    (folder / "train.tsv").write_text("x_path:table.csv\ny_labels:['afib', 'lbbb']")
+    found = open_dataset("dataframe", folder)
+    assert found.target.kind == "multilabel"
+    np.testing.assert_array_equal(found.records.label, [[1, np.nan], [np.nan, 0], [0, 1]])
+    assert "a label is missing" in found.notes[0]
