@@ -123,7 +123,7 @@ def _own_data(args: Any, state: dict[str, Any], folder: Path | None, target: Tar
     if data.digest() != state["splits_digest"]:
         raise UserError("the split of these data is not the one that these weights were trained with: records changed",
                         "name the data to test on with --data_path, or test from the run folder with its splits.json")
-    data.rows = {part: run_data.limited(rows, args.limit, args.seed) for part, rows in data.rows.items()}
+    data.rows = run_data.limited_parts(data.dataset, data.rows, args)
     return data
 
 

@@ -16,6 +16,7 @@ from src.data.loaders import SignalLoader, make_loader
 from src.data.normalize import Normalizer
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.splits import load_splits, save_splits, split
+from src.data.strangers import roles_of
 from src.data.subjects import chosen
 from src.data.transforms import AnyTransform, parse_augmentation
 from src.errors import UserError
@@ -114,7 +115,7 @@ def choose_parts(dataset: BaseDataset, args: Any) -> dict[str, np.ndarray]:
     if dataset.within_subject:  # trials are dealt one by one: each part has all subjects
         records = replace(records, subject=np.full(len(records), ""))
     rows = split(records, ratio=args.split_ratio, fold=args.fold, folds=args.folds, seed=args.seed)
-    rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
+    rows = limited_parts(dataset, rows, args)
     if args.overfit_batches:
         few = rows["train"][: args.overfit_batches * args.batch_size]
         rows = {"train": few, "valid": few, "test": rows["test"]}
@@ -126,16 +127,30 @@ def as_test_part(dataset: BaseDataset, args: Any, normalizer: dict[str, Any]) ->
     everything = np.arange(len(dataset))
     subset = dataset.records.subset
     rows = {"test": everything, **{name: everything[subset == name] for name in dataset.subsets}}
-    rows = {part: limited(found, args.limit, args.seed) for part, found in rows.items()}
+    rows = limited_parts(dataset, rows, args)
     return RunData(dataset, rows, Normalizer.from_state(normalizer), (), args.seed, args.dataset,
                    list(args.dataset_args), args.data_path)
 
 
-def limited(rows: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
-    """At most `limit` rows, drawn by the seed and kept in order."""
+def limited_parts(dataset: BaseDataset, rows: dict[str, np.ndarray], args: Any) -> dict[str, np.ndarray]:
+    """At most --limit records of each part; of people who are to be identified all or none."""
+    roles, people = roles_of(dataset), dataset.records.subject
+    return {part: limited(found, args.limit, args.seed, people[found] if (roles[found] != "").any() else None)
+            for part, found in rows.items()}
+
+
+def limited(rows: np.ndarray, limit: int | None, seed: int, people: np.ndarray | None = None) -> np.ndarray:
+    """At most `limit` rows, drawn by the seed and kept in order; where `people` (one for each row) are given all rows
+    of a person or none, and of one person at least."""
     if limit is None or len(rows) <= limit:
         return rows
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:limit])
+    rng = np.random.default_rng(seed)
+    if people is None:
+        return np.sort(rng.permutation(rows)[:limit])
+    names, counts = np.unique(people, return_counts=True)
+    order = rng.permutation(len(names))
+    fit = max(1, int((np.cumsum(counts[order]) <= limit).sum()))
+    return rows[np.isin(people, names[order[:fit]])]
 
 
 def check_same_input(expected: SignalSpec, found: SignalSpec) -> None:

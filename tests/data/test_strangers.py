@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
 
 from src.data.census import census
+from src.data.run_data import limited_parts
 from src.data.splits import check_leaks
 from src.data.strangers import roles_of
 from src.errors import UserError
@@ -56,3 +59,11 @@ def test_a_column_of_other_words_names_no_stranger(tiny):
     assert not roles_of(tiny).any()
     tiny.info = {"role": np.array(["nurse", "", "probe"] * 4)}
     assert roles_of(tiny).tolist() == ["", "", "probe"] * 4
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(1, 2), (2, 2), (3, 2), (4, 4)])
+def test_a_limit_takes_whole_strangers(people, limit, kept):
+    rows = limited_parts(people, {"train": TRAIN, "test": TEST}, Namespace(limit=limit, seed=3))
+    assert len(rows["train"]) == limit
+    assert len(rows["test"]) == kept
+    assert (np.unique(people.records.subject[rows["test"]], return_counts=True)[1] == 2).all()
