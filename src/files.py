@@ -25,6 +25,12 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def remove_half_written(folder: Path) -> None:
+    """What killed processes began in a folder; where no other process writes to it now."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def whole_text(path: Path) -> Iterator[TextIO]:
     """The same for text, as UTF-8, with the ends of lines as they are written."""

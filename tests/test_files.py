@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from src.files import whole, whole_text, write_json, write_text
+from src.files import remove_half_written, whole, whole_text, write_json, write_text
 
 
 def test_a_file_is_there_when_it_is_complete_and_its_folder_is_made(tmp_path):
@@ -46,3 +46,13 @@ def test_json_keeps_letters(tmp_path):
     text = (tmp_path / "x.json").read_text(encoding="utf-8")
     assert "Jürgen" in text
     assert json.loads(text) == {"Jürgen": [1, None]}
+
+
+def test_what_a_killed_process_began_can_be_removed(tmp_path):
+    begun = whole(tmp_path / "data.npz")
+    begun.__enter__().close()
+    (tmp_path / ".notes").touch()
+    (tmp_path / "mine.tmp").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_half_written(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".notes", "mine.tmp"]

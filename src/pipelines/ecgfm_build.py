@@ -21,13 +21,14 @@ from src.data.labels.tables import csv_line, read_meta_split
 from src.data.readers.mat_places import variables
 from src.data.tables import read_rows
 from src.errors import BadRecord, UserError
+from src.files import remove_half_written
 from src.interop.layouts.ecgfm import LABELS, PARTS, RATE_HZ, RECORDS, SEGMENT, SPLIT, Tree, manifest, saved_name
 from src.interop.mat_files import write_mat
 from src.pipelines.ecgfm_labels import RecordLabels, definition_of, read_record_labels
 from src.pipelines.ecgfm_preprocess import read_column
 from src.pipelines.many_files import in_processes
 
-OURS = re.compile(r"mimic_iv_ecg_\d+_\d+\.mat(\.\d+\.tmp)?")  # half-written ones of a killed process too
+OURS = re.compile(r"mimic_iv_ecg_\d+_\d+\.mat")
 
 
 class Piece(NamedTuple):
@@ -142,6 +143,7 @@ def count_segments(study: int, *, folder: Path) -> tuple[int, int]:
 
 def _remove_stale(tree: Tree, wanted: set[str]) -> int:
     tree.segments.mkdir(parents=True, exist_ok=True)
+    remove_half_written(tree.segments)
     with os.scandir(tree.segments) as entries:
         stale = [entry.name for entry in entries if OURS.fullmatch(entry.name) and entry.name not in wanted]
     for name in stale:

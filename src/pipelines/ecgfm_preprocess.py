@@ -23,6 +23,7 @@ from src.data.readers.mat import read_mat
 from src.data.readers.wfdb import read_wfdb
 from src.data.sets.manifest_files import inside
 from src.errors import UserError
+from src.files import remove_half_written
 from src.interop.layouts.ecgfm import RATE_HZ, RECORDS, SEGMENT, SPLIT, Tree, saved_name
 from src.interop.mat_files import write_mat
 from src.pipelines.ecgfm_signals import SignalOptions, as_record, originals, ten_seconds
@@ -97,8 +98,7 @@ def _journal(tree: Tree) -> Path:
 def _begin(tree: Tree, options: SignalOptions, replica: bool) -> dict[int, dict[str, Any]]:
     """What the journal says about each study. UserError where it was begun with other settings."""
     tree.mats.mkdir(parents=True, exist_ok=True)
-    for half_written in tree.mats.glob("*.mat.*.tmp"):  # of a killed process
-        half_written.unlink()
+    remove_half_written(tree.mats)
     settings = {"settings": asdict(options) | {"replica": replica}}
     entries, ends = read_journal(_journal(tree))
     if entries and entries[0] != settings:

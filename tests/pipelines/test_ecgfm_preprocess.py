@@ -54,7 +54,7 @@ def test_a_second_run_writes_only_what_is_missing(tree, mimic):
     run(tree, mimic)
     before = files(tree)
     gone = next(iter(before))
-    (tree.mats / gone).rename(tree.mats / f"{gone}.77.tmp")  # as a killed process leaves it
+    (tree.mats / gone).rename(tree.mats / f".{gone}.77.tmp")  # as a killed process leaves it
     assert "8 files, 1 records now, 7 were there" in run(tree, mimic)[1]
     after = files(tree)
     assert not list(tree.mats.glob("*.tmp"))

@@ -17,7 +17,7 @@ import numpy as np
 from src.data.prepare.stores import BlockWriter, Entry, SignalReader, Store
 from src.data.readers.npz import read_npz
 from src.errors import BadRecord, UserError
-from src.files import whole
+from src.files import remove_half_written, whole
 
 FOLDER = "records"
 
@@ -40,8 +40,7 @@ class NpzStore(Store):
 
     def finish(self, entries: Iterable[tuple[int, Entry]], leads: int) -> None:
         """The files are their own index; what a killed process left half written goes."""
-        for path in (self.folder / FOLDER).glob("*.tmp"):
-            path.unlink()
+        remove_half_written(self.folder / FOLDER)
 
     def reader(self, leads: int, files: list[str], samples: np.ndarray, verify: bool = False) -> NpzReader:
         reader = self.kinds[1](self.folder / FOLDER, leads, files, samples)

@@ -222,7 +222,7 @@ def test_torn_files_of_a_killed_process_are_made_good(make_raw, tmp_path, monkey
         with max((tmp_path / "out" / "shards").glob("*.bin")).open("ab") as shard:
             shard.write(b"half a record")
     else:
-        (tmp_path / "out" / "records" / "r010.npz.tmp").write_bytes(b"half a record")
+        (tmp_path / "out" / "records" / ".r010.npz.7.tmp").write_bytes(b"half a record")
     prepare(raw, root, tmp_path / "out", here(store))
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
