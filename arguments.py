@@ -199,6 +199,8 @@ GROUPS: dict[str, list[Flag]] = {
               least=0),
         _flag("keep_checkpoint_max", 3, int, "how many checkpoint-<epoch>.pth are kept", least=1,
               needs=("save_freq", ())),
+        _flag("keep", "all", str, "of a finished run: all its checkpoints as they are, their weights without the "
+              "optimizer's state, or the best weights alone", choices=("all", "weights", "best")),
         _flag("layout", None, str, "also write another system's tree: Du-IN's pretrains/duin/<subject>/<stage>/model/"
               "checkpoint-<epoch>.pth, or the ECG tensor pipeline's artifacts/, figures/ and logs/",
               choices=("duin", "tensor_pipeline"), of_models=True),

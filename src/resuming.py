@@ -12,7 +12,8 @@ from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint, distributed, run_folder
 
-MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "use_multigpu", "dry_run")  # of a run that goes on
+# of a run that goes on
+MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "keep", "use_multigpu", "dry_run")
 
 
 def init_from(model, where: str) -> list[str]:

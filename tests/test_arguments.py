@@ -91,6 +91,7 @@ TESTS = {
     "save_best": "test_flags.py::test_save_best_keeps_the_best_weights",
     "save_freq": "test_flags.py::test_save_freq_and_keep_checkpoint_max",
     "keep_checkpoint_max": "test_flags.py::test_save_freq_and_keep_checkpoint_max",
+    "keep": "test_flags.py::test_keep_says_what_a_finished_run_leaves",
     "save_steps": "test_flags.py::test_save_steps_writes_inside_an_epoch",
     "resume": "test_train_door.py::test_resume_goes_on_with_a_stopped_run_bit_by_bit",
     "config": "test_train_door.py::test_config_of_a_run_repeats_it_bit_by_bit",

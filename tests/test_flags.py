@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+import arguments
 import train
+from src import config, restoring
 from src.errors import UserError
 from src.pipelines import launch
-from src.trainer import distributed, run_state
+from src.trainer import checkpoint, distributed, run_state
 from tests import doors
 from tests.doors import rates, rows, same, train_one, weights
 
@@ -494,6 +496,24 @@ def test_save_freq_and_keep_checkpoint_max(data, plain, tmp_path):
     assert numbered("--save_freq", "2") == [2, 4, 6]
     assert numbered("--save_freq", "1", "--keep_checkpoint_max", "2") == [5, 6]
     assert list(plain.glob("checkpoint-*")) == []
+
+
+def test_keep_says_what_a_finished_run_leaves(data, tmp_path):
+    def left(keep):
+        trainer = train_one(data, tmp_path / keep, "--epochs", "3", "--save_freq", "1", "--ema", "0.5", "--keep", keep)
+        return {path.name: checkpoint.read(path) for path in trainer.folder.glob("*.pth")}
+
+    everything, weights, best = left("all"), left("weights"), left("best")
+    names = {"checkpoint-1.pth", "checkpoint-2.pth", "checkpoint-3.pth", "best_model.pth", "last.pth"}
+    assert set(everything) == names | {"last.previous.pth"}
+    assert set(weights) == names
+    assert set(best) == {"best_model.pth"}
+    assert all("resume" in state for state in everything.values())
+    assert not any("resume" in state for state in [*weights.values(), *best.values()])
+    average = everything["last.pth"]["resume"]["ema"]["average"]
+    assert all(torch.equal(weights["last.pth"]["model"][name], value) for name, value in average.items())
+    run = restoring.restore(config.parse(arguments.TEST, ["--weights", str(tmp_path / "best")]))
+    assert run.checkpoint["epoch"] == best["best_model.pth"]["epoch"]
 
 
 def test_save_steps_writes_inside_an_epoch(data, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from src.errors import UserError
 from src.interop.archives import damage, first_line, is_archive
 from src.interop.pickles import refusal
 from src.interop.safetensors_export import read_state
+from src.interop.weights import average_of
 
 FORMAT = 1
 LAST, PREVIOUS, BEST = "last.pth", "last.previous.pth", "best_model.pth"
@@ -156,6 +157,19 @@ def set_aside(folder: Path) -> None:
     save."""
     if (folder / LAST).exists():
         os.replace(folder / LAST, folder / DAMAGED)
+
+
+def keep_weights(folder: Path, best_only: bool) -> None:
+    """Of a finished run: its checkpoints without what going on needs, with the running average where there is one as
+    the weights; or the best one alone (the last one where nothing was judged)."""
+    own = {path for path in folder.iterdir() if path.name in (LAST, BEST) or NUMBERED.fullmatch(path.name)}
+    kept = {folder / (BEST if folder / BEST in own else LAST)} if best_only else own
+    for path in kept:
+        state = read(path, verify=False)
+        write({**{name: value for name, value in state.items() if name not in ("resume", "format")},
+               "model": {**state["model"], **average_of(state)}}, path)
+    for path in [*(own - kept), folder / PREVIOUS]:
+        path.unlink(missing_ok=True)
 
 
 def prune(folder: Path, keep: int) -> None:

@@ -228,6 +228,8 @@ def finish(trainer: Any, took: str) -> None:
     early = f" (stopped early after {progress.waited} validations without progress)" if progress.should_stop else ""
     say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
     views.finish(trainer)
+    if args.keep != "all":
+        checkpoint.keep_weights(folder, best_only=args.keep == "best")
     say(f"next:\n  python test.py --weights {best if best.exists() else folder}\n  python compare.py {folder}")
 
 
