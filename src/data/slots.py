@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import weakref
 from dataclasses import dataclass, field
 
@@ -57,7 +58,7 @@ class Slots:
             stamps[sent.place] = 0
             return tensors
         held.add(sent.place)
-        weakref.finalize(memory, _release, held, stamps, sent.place).atexit = False
+        weakref.finalize(memory, _release, held, stamps, sent.place, os.getpid()).atexit = False
         return {name: torch.from_numpy(_part(memory, part)) for name, part in sent.parts.items()}
 
     def _free_older(self, sent: Sent) -> None:
@@ -69,9 +70,10 @@ class Slots:
                 stamps[place] = 0
 
 
-def _release(held: set[int], stamps: np.ndarray, place: int) -> None:
-    held.discard(place)
-    stamps[place] = 0
+def _release(held: set[int], stamps: np.ndarray, place: int, holder: int) -> None:
+    if os.getpid() == holder:  # a worker that was forked meanwhile has the batch too, and lets go of it by itself
+        held.discard(place)
+        stamps[place] = 0
 
 
 def _part(memory: np.ndarray, part: Part) -> np.ndarray:

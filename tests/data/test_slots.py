@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import numpy as np
 import pytest
@@ -53,6 +54,22 @@ def test_a_place_is_free_when_the_last_tensor_in_it_is_gone():
     del kept
     gc.collect()
     assert slots._stamps[0, first.place] == 0
+
+
+def test_a_forked_process_that_lets_go_of_a_batch_frees_no_place():
+    slots = Slots(workers=1, ahead=1, size=1000)
+    sent = written(slots)
+    found = slots.received(sent, pin_memory=False)
+    child = os.fork()
+    if not child:
+        del found
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert slots._stamps[0, sent.place] > 0
+    del found
+    gc.collect()
+    assert slots._stamps[0, sent.place] == 0
 
 
 def test_who_keeps_many_batches_gets_copies():
