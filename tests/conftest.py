@@ -24,3 +24,11 @@ def _one_thread(request: pytest.FixtureRequest):
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory):
+    """A small pack of recordings for tests of the doors, which leave it as it is."""
+    from tests import doors
+
+    return doors.write_recordings(tmp_path_factory.mktemp("data") / "toy.npz")

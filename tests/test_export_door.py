@@ -20,11 +20,6 @@ CLASSIFIER = FAIRSEQ / "checkpoint_finetuned_classifier.pt"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return doors.write_recordings(tmp_path_factory.mktemp("data") / "toy.npz")
-
-
-@pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     assert doors.door(data, folder, "--normalize", "channel", "--ema", "0.5") == 0

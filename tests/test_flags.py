@@ -22,11 +22,6 @@ from tests.doors import rates, rows, same, train_one, weights
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return doors.write_recordings(tmp_path_factory.mktemp("data") / "toy.npz")
-
-
-@pytest.fixture(scope="module")
 def plain(data, tmp_path_factory):
     """A run with the settings of `doors.SMALL`, to compare with."""
     return train_one(data, tmp_path_factory.mktemp("plain")).folder
@@ -514,6 +509,16 @@ def test_keep_says_what_a_finished_run_leaves(data, tmp_path):
     assert all(torch.equal(weights["last.pth"]["model"][name], value) for name, value in average.items())
     run = restoring.restore(config.parse(arguments.TEST, ["--weights", str(tmp_path / "best")]))
     assert run.checkpoint["epoch"] == best["best_model.pth"]["epoch"]
+
+
+def test_a_full_disk_at_the_end_of_a_run_is_said(data, tmp_path, monkeypatch):
+    def full(folder, best_only):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "keep_weights", full)
+    with pytest.raises(UserError, match="could not be written: No space left"):
+        train_one(data, tmp_path, "--keep", "best")
+    assert checkpoint.read(tmp_path / "best_model.pth")
 
 
 def test_save_steps_writes_inside_an_epoch(data, tmp_path, monkeypatch):

@@ -24,11 +24,6 @@ TIMES = ("time", "seconds", "samples_per_s")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return doors.write_recordings(tmp_path_factory.mktemp("data") / "toy.npz")
-
-
-@pytest.fixture(scope="module")
 def plain(data, tmp_path_factory):
     """A finished run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("plain")

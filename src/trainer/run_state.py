@@ -194,9 +194,13 @@ def _write(state: dict[str, Any], path: Path, also: tuple[Path, ...] = (), keep_
     try:
         checkpoint.write(state, path, also=also, keep_previous=keep_previous)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise UserError(f"{path}: the checkpoint could not be written: {reason}",
-                        "the last good file is intact; make room, then go on with --resume") from None
+        raise _not_written(path, error, "go on with --resume") from None
+
+
+def _not_written(path: Path, error: Exception, then: str) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return UserError(f"{path}: the checkpoint could not be written: {reason}",
+                     f"the last good file is intact; make room, then {then}")
 
 
 def save_to(trainer: Any, path: Path, is_best: bool, additional_info: dict[str, Any] | None) -> None:
@@ -229,8 +233,15 @@ def finish(trainer: Any, took: str) -> None:
     say(f"best {score}; {trainer.current_epoch} epochs in {took}{early}\n{folder}")
     views.finish(trainer)
     if args.keep != "all":
-        checkpoint.keep_weights(folder, best_only=args.keep == "best")
+        _keep_weights(folder, args.keep)
     say(f"next:\n  python test.py --weights {best if best.exists() else folder}\n  python compare.py {folder}")
+
+
+def _keep_weights(folder: Path, keep: str) -> None:
+    try:
+        checkpoint.keep_weights(folder, best_only=keep == "best")
+    except (OSError, RuntimeError) as error:
+        raise _not_written(folder, error, f"remove what --keep {keep} would have: the run itself is finished") from None
 
 
 def use_for_inference(trainer: Any, state: dict[str, Any]) -> None:

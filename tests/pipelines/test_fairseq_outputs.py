@@ -19,11 +19,6 @@ TINY = ["--model", "ecg_transformer", "--preset", "tiny", "--epochs", "1", "--sc
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return doors.write_recordings(tmp_path_factory.mktemp("data") / "toy.npz")
-
-
-@pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     flags = [word for word in doors.SMALL if word not in ("width=4", "dropout=0", "--model_args")]
