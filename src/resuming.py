@@ -12,7 +12,7 @@ from src.errors import UserError
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint, distributed, run_folder
 
-# of a run that goes on
+# flags that may be others where a run goes on
 MAY_CHANGE = ("save_freq", "save_steps", "keep_checkpoint_max", "keep", "use_multigpu", "dry_run")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from src.data.sets.manifest_files import ROLES
 from src.evaluation.retrieval import CHUNK, Retrieval
 from src.evaluation.section import Section, Table
 from src.evaluation.words import number, percent
 
-GALLERY, PROBE = "gallery", "probe"
+GALLERY, PROBE = ROLES
 
 
 def identify(embeddings: np.ndarray, people: np.ndarray, roles: np.ndarray) -> Retrieval:

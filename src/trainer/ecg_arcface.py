@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from src.data.signal import TargetSpec
+from src.data.strangers import roles_of
 from src.evaluation.identification import GALLERY, identification_section, identify
 from src.evaluation.predictions import Predictions
 from src.evaluation.retrieval import Retrieval
@@ -24,9 +25,8 @@ class EcgArcFaceTrainer(EcgClassifierTrainer):
 
     def roles(self, rows: np.ndarray) -> np.ndarray | None:
         """`gallery` or `probe` for each of these rows of the data; None where their people are those trained on."""
-        column = self.data.dataset.info.get("role") if self.data is not None else None
-        found = None if column is None else column[rows]
-        return found if found is not None and (found != "").any() else None
+        found = roles_of(self.data.dataset)[rows] if self.data is not None else np.zeros(0)
+        return found if (found != "").any() else None
 
     def target_of(self, loader: Any, trained: TargetSpec) -> TargetSpec:
         rows = getattr(getattr(loader, "sampler", None), "rows", None)

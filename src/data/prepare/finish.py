@@ -149,7 +149,7 @@ def _write(output: Path, plan: Plan, good: _Collected) -> Summary:
     with whole(output / LABELS) as stream:
         np.save(stream, records.label)
     write_json(output / LABEL_MAP, {"label_order": list(plan.classes),
-                                     "label_to_int": {name: number for number, name in enumerate(plan.classes)}})
+                                    "label_to_int": {name: number for number, name in enumerate(plan.classes)}})
     if plan.store == VECTORS:
         write_json(output / SPLITS, split_table(good.files, records.label.tolist(), good.sources, plan.classes,
                                                 {part: rows.tolist() for part, rows in parts.items()}), INDENT)

@@ -10,6 +10,7 @@ import numpy as np
 from src.data.readers.mat_places import variables
 from src.data.sets.manifest_files import ROLES, find_manifests, inside, read_manifest
 from src.errors import UserError
+from src.files import write_text
 
 
 def write_identification(path: Path, output: Path, ratio: Sequence[float], seed: int) -> dict[str, int]:
@@ -36,9 +37,8 @@ def write_identification(path: Path, output: Path, ratio: Sequence[float], seed:
     if counts["train"] < 2:
         raise UserError(f"{path}: {len(known)} people have two recordings and more, {counts['train']} of them to train "
                         "on", "identification needs two at least; see --split_ratio")
-    output.mkdir(parents=True, exist_ok=True)
     for name, lines in lists.items():
-        (output / f"{name}.tsv").write_text("\n".join([str(root), *lines]) + "\n", encoding="utf8")
+        write_text(output / f"{name}.tsv", "\n".join([str(root), *lines]) + "\n")
     return counts
 
 
