@@ -1,11 +1,12 @@
-"""Does Du-IN's pretraining help on simulated sEEG? Five starts of the classifier at three numbers of labelled trials.
+"""Does Du-IN's pretraining help on simulated sEEG? Six starts of the classifier at three numbers of labelled trials.
 
     python benchmarks/duin_pretraining.py --out DIR            # goes on where it was stopped
     python benchmarks/duin_pretraining.py --out DIR --seeds 0  # one seed: about 40 minutes of one core
 
 Each seed is another lexicon, subject and initialisation. Starts of the subject layer, tokenizer and encoder: none; none
-with as many updates as all stages together (longer); the VQ-VAE; masked code prediction on its codes; and, as the upper
-bound, an oracle that was told the motifs of the unlabelled stretches. Labelled are the first 5, 15 or 36 repetitions of
+with as many updates as all stages together (longer); the VQ-VAE; masked code prediction on its codes (mae), and with as
+many updates behind it as "longer" has (mae_longer); and, as the upper bound, an oracle that was told the motifs of the
+unlabelled stretches. Labelled are the first 5, 15 or 36 repetitions of
 each word (4 more, the same for all, choose the epoch); unlabelled are the 192 stretches of 10 s that train; tested are
 repetitions 40-59, once.
 """
@@ -32,7 +33,7 @@ from src.models.duin.llm import DuinLlm
 from src.models.layers.heads import TokenHead
 from src.options import build
 
-STARTS = ("none", "longer", "vqvae", "mae", "oracle")
+STARTS = ("none", "longer", "vqvae", "mae", "mae_longer", "oracle")
 STEPS = {5: 250, 15: 300, 36: 450}  # updates of 32 trials, by the labelled trials per word
 PRETRAINING_STEPS, ORACLE_STEPS, WINDOW, CODES = 800, 500, 3000, 128
 NETWORK = ["encoder.n_blocks=2", "encoder.n_heads=4", "encoder.d_head=32", "tokenizer.n_filters=64,64,16"]
@@ -63,7 +64,7 @@ def main() -> None:
             for start in args.starts:
                 found = classify(folder, seed, labelled, splits, start, starts[start])
                 scores.setdefault((labelled, start), []).append(found)
-                print(f"seed {seed}  {labelled:>2} per word  from {start:<6} {found:.3f}", flush=True)
+                print(f"seed {seed}  {labelled:>2} per word  from {start:<10} {found:.3f}", flush=True)
         write_table(Path(args.out) / "table.json", scores, "accuracy")
 
 
@@ -77,13 +78,13 @@ def pretrain(folder: Path, seed: int, band: str) -> dict[str, Path]:
                                         *bands])
     mae = run(folder, "mae", seed, ["--model", "duin_mae", *data, *length, "--model_args", *NETWORK],
               ["--vqkd_ckpt", str(vqvae)])
-    return {"vqvae": vqvae, "mae": mae, "oracle": oracle(folder / "oracle.pth", seed)}
+    return {"vqvae": vqvae, "mae": mae, "mae_longer": mae, "oracle": oracle(folder / "oracle.pth", seed)}
 
 
 def classify(folder: Path, seed: int, labelled: int, splits: Path, start: str, weights: Path | None) -> float:
     """Test accuracy of a classifier that started from `weights` (None: from scratch)."""
     updates, between, size = STEPS[labelled], 2 if labelled == 36 else 5, labelled * 12
-    if start == "longer":
+    if start.endswith("longer"):
         updates, between = updates + 2 * PRETRAINING_STEPS, 4 * between
     epochs = math.ceil(updates / math.ceil(size / 32))
     flags = ["--model", "duin_cls", "--model_args", *NETWORK, "--dataset_args", f"seed={seed}", "--splits", str(splits),

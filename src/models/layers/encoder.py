@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.layers.attention import explicit_attention
+from src.models.layers.attention import attend, explicit_attention
 from src.models.layers.dropout import Dropout
 from src.models.layers.init import init_as_bert
 
@@ -33,15 +33,14 @@ class SelfAttention(nn.Module):
                 need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
         """(B, N, D), bool mask that broadcasts to (B, H, N, N), True = may be seen -> (B, N, D), (B, H, N, N) or None.
         """
-        q, k, v = (project(tokens).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        q, k, v = (project(tokens).unflatten(-1, (self.n_heads, -1))
                    for project in (self.q_proj, self.k_proj, self.v_proj))
-        p = self.dropout if self.training else 0.0
-        weights = None
-        if need_weights or (p and q.device.type == "cpu"):  # a CPU has no fused kernel with dropout
-            seen, weights, _ = explicit_attention(q * q.shape[-1] ** -0.5, k, v, keep, dropout_p=p)
+        dropout_p, scale = self.dropout if self.training else 0.0, q.shape[-1] ** -0.5
+        if need_weights:
+            seen, weights, _ = explicit_attention(q * scale, k, v, keep, dropout_p=dropout_p)
         else:
-            seen = F.scaled_dot_product_attention(q, k, v, keep, p)
-        return self.out_proj(seen.transpose(1, 2).flatten(2)), weights
+            seen, weights = attend(q, k, v, keep, scale, dropout_p), None
+        return self.out_proj(seen.flatten(2)), weights
 
 
 class EncoderLayer(nn.Module):
