@@ -168,7 +168,8 @@ def simulate(args) -> int:
     from src.data.simulated.export import export
     from src.options import key_values
 
-    dataset = open_dataset(args.dataset or "simulated_ecg", None, key_values(args.dataset_args))
+    name = args.dataset or ("simulated_seeg" if args.layout == "duin" else "simulated_ecg")
+    dataset = open_dataset(name, None, key_values(args.dataset_args))
     written = export(dataset, args.output, args.layout, args.limit)
     print(f"{written} records in {args.output}: {dataset.source}")
     following = {

@@ -44,6 +44,7 @@ def train_one(args: Any):
     model = assembly.build_model(args, data.spec, data.target, assembly.subjects_of_model(args, data),
                                  companions=companions)
     notes += resuming.init_from(model, args.init_from) if args.init_from else []
+    notes += [note for part in companions.values() for note in getattr(part, "notes", ())]
     trainer = assembly.build_trainer(args, model, data, companions)
     plan.show(trainer, notes)
     if args.dry_run:

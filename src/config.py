@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import arguments
@@ -45,7 +46,7 @@ def parse(command: str, argv: list[str] | None = None) -> argparse.Namespace:
     check_holds(values, sources, table, errors)
     if command == arguments.TRAIN:
         check_model(values, sources, table, errors)
-        errors += check_train(values)
+        errors += check_train(values, sources)
     if errors:
         raise UserError("\n".join(dict.fromkeys(errors)), f"python {command}.py --help lists every flag")
     return argparse.Namespace(**values, **positionals, sources=sources)
@@ -90,9 +91,14 @@ def _recipes(given: dict[str, Any], errors: list[str]) -> list[dict[str, Any]]:
     """What works for the chosen data, the chosen model, and the model on these data; the first says what is opened."""
     row = registry.MODELS[given.get("model", "cnn")]
     dataset = given.get("dataset") or _recognised(given.get("data_path"), errors) or row.dataset
-    if registry.DATASETS[dataset].needs_path and given.get("data_path") is None:
-        errors.append(f"--dataset {dataset}: needs --data_path, the folder or file with the recordings")
-    recipes = [{"dataset": dataset, **row.recipe}, registry.DATASETS[dataset].recipe, row.recipes.get(dataset, {})]
+    chosen: dict[str, Any] = {"dataset": dataset}
+    of_data = registry.DATASETS[dataset]
+    if of_data.needs_path and given.get("data_path") is None:
+        if of_data.lies_in and Path(of_data.lies_in).is_dir():
+            chosen["data_path"] = "."
+        else:
+            errors.append(f"--dataset {dataset}: needs --data_path, the folder or file with the recordings")
+    recipes = [{**chosen, **row.recipe}, registry.DATASETS[dataset].recipe, row.recipes.get(dataset, {})]
     if given.get("replica"):  # the original has hyperparameters of its own
         recipes = [{name: value for name, value in recipe.items() if name != "model_args"} for recipe in recipes]
     return recipes

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 
-from src.errors import ABORTED, FAULT, OK, StoppedBySignal, UserError
+from src.errors import ABORTED, FAULT, OK, USER, StoppedBySignal, UserError
+
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # full, over a quota, not to be written
 
 
 class NothingToDo(Exception):
@@ -32,8 +35,13 @@ def run(work: Callable[[], int]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}\n  mend that, then type the same command again",
+              file=sys.stderr)
+        return USER
     finally:
-        if "torch.distributed" in sys.modules:
-            from src.trainer import distributed
-
-            distributed.leave()
+        joined = sys.modules.get("src.trainer.distributed")  # half imported where ctrl-C came early
+        if hasattr(joined, "leave"):
+            joined.leave()

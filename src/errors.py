@@ -5,7 +5,11 @@ Everything else is our fault and keeps its traceback (exit code 1).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 OK, FAULT, USER, DIVERGED, STOPPED, ABORTED = 0, 1, 2, 3, 75, 130
+SAME_COMMAND = "the same command"  # how a command of several runs goes on
 
 
 class UserError(Exception):
@@ -35,6 +39,17 @@ class BadRecord(UserError):
         return BadRecord, (self.record, self.reason, self.hint)
 
 
+@contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Puts the file or flag in front of what is wrong with its content."""
+    try:
+        yield
+    except UserError as error:
+        if error.message.startswith(source):
+            raise
+        raise UserError(f"{source}: {error.message}", error.hint) from None
+
+
 def one_line(error: UserError) -> str:
     """What is wrong, without the name of the record, and what to do, for a table or a list."""
     message = error.reason if isinstance(error, BadRecord) else error.message
@@ -54,9 +69,19 @@ class Diverged(UserError):
 
 
 class StoppedBySignal(Exception):
-    """The run was asked to stop, finished its step and saved; exit code 75 lets schedulers requeue it."""
+    """The run was asked to stop, finished its step and saved; exit code 75 lets schedulers requeue it.
+
+    `command` is what goes on with it.
+    """
 
     exit_code = STOPPED
+
+    def __init__(self, message: str, command: str = ""):
+        super().__init__(message)
+        self.message, self.command = message, command
+
+    def __str__(self) -> str:
+        return f"{self.message}; go on with: {self.command}" if self.command else self.message
 
 
 def nearest(word: str, known, at_most: int = 3) -> list[str]:

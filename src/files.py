@@ -20,7 +20,9 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("wb") as stream:
             yield stream
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say which file
         temporary.unlink(missing_ok=True)
         raise
 

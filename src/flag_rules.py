@@ -9,6 +9,7 @@ import arguments
 from src import registry
 from src.command_line import Table, show
 
+NAMED = {"init_from": "init_from or --pt_ckpt"}  # flags of two names
 STRENGTH = {"default": 0, "recipe": 1, "file": 3, "command line": 4}  # of a value's source; 2: another flag implied it
 
 
@@ -65,7 +66,7 @@ def _without_effect(flag: arguments.Flag, other: str, reason: str, values: dict[
         errors.append(f"--{name} {show(values[name])}: {reason}")
 
 
-def check_train(values: dict[str, Any]) -> list[str]:
+def check_train(values: dict[str, Any], sources: dict[str, str]) -> list[str]:
     """What single flags cannot tell: settings that contradict each other."""
     v = argparse.Namespace(**values)
     rules = [
@@ -94,13 +95,18 @@ def check_train(values: dict[str, Any]) -> list[str]:
          "--fast_dev_run: starts and resumes a short run of its own; leave out --resume"),
         (v.seeds is not None and len(set(v.seeds)) < len(v.seeds or ()),
          f"--seeds {show(v.seeds)}: a seed is there twice, and its runs would be the same"),
+        (v.seeds is not None and sources["seed"] == "command line",
+         f"--seed {v.seed}: has no effect beside --seeds {show(v.seeds)}; name all seeds there"),
+        (v.subjs is not None and len(set(v.subjs)) < len(v.subjs or ()),
+         f"--subjs {show(v.subjs)}: a subject is there twice"),
         (v.warmup_start_lr > 0 and not (v.warmup_epochs or v.warmup_steps) and v.scheduler != "onecycle",
          f"--warmup_start_lr {v.warmup_start_lr:g}: there is no warm-up; give --warmup_epochs or --warmup_steps"),
         (v.pipeline and v.protocol, f"--protocol {v.protocol}: not together with --pipeline {v.pipeline}"),
         (v.stage_args and not (v.pipeline or v.protocol),
          "--stage_args: for the stages of --pipeline or --protocol; a single run takes the flags themselves"),
         *(((v.pipeline or v.protocol) and getattr(v, name) not in (None, "auto"),
-          f"--{name} {show(getattr(v, name))}: not with --pipeline or --protocol, which give each stage its own")
+          f"--{NAMED.get(name, name)} {show(getattr(v, name))}: not with --pipeline or --protocol, which give each "
+          "stage its own")
           for name in ("resume", "init_from", "vqkd_ckpt", "splits", "fold", "folds")),
         (v.use_multigpu and v.device not in (None, "cuda"),
          f"--device {v.device}: one device; --use_multigpu takes all"),

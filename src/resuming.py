@@ -8,7 +8,7 @@ from typing import Any
 
 from src import config
 from src.door import NothingToDo
-from src.errors import UserError
+from src.errors import UserError, naming
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint, distributed, run_folder
 
@@ -28,7 +28,8 @@ def init_from(model, where: str) -> list[str]:
     own = model.state_dict()
     if set(own) != set(state) and hasattr(model, "load_original"):
         model.init_weights()
-        return [f"{where}: {model.load_original(state)}"]
+        with naming(f"--init_from {where}"):
+            return [f"{where}: {model.load_original(state)}"]
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
     if not any(value.dim() > 1 for value in fitting.values()):  # a bias alone fits by chance
         vectors = f" but {', '.join(list(fitting)[:4])}" if fitting else ""

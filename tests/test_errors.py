@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import sys
+import types
 
 import pytest
 
 from src import door
-from src.errors import BadRecord, Diverged, StoppedBySignal, UserError, did_you_mean, nearest
+from src.errors import BadRecord, Diverged, StoppedBySignal, UserError, did_you_mean, naming, nearest
 
 
 def test_a_hint_stands_on_a_line_of_its_own():
@@ -57,3 +61,26 @@ def test_our_own_faults_keep_their_traceback():
 def test_the_exit_code_of_the_work_is_the_doors():
     assert door.run(lambda: 0) == 0
     assert door.run(lambda: 7) == 7
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only")])
+def test_a_full_or_locked_disk_is_said_wherever_it_shows(capsys, number, said):
+    assert door.run(failing(OSError(number, os.strerror(number), "runs/splits.json"))) == 2
+    assert f"error: runs/splits.json: {said}" in capsys.readouterr().err
+
+
+def test_other_errors_of_files_are_our_faults():
+    with pytest.raises(FileNotFoundError):
+        door.run(failing(FileNotFoundError(errno.ENOENT, "gone", "x")))
+
+
+def test_ctrl_c_in_the_middle_of_an_import_leaves_no_traceback(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "src.trainer.distributed", types.ModuleType("half"))
+    assert door.run(failing(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_what_is_wrong_with_a_content_bears_the_name_of_its_file_once():
+    with pytest.raises(UserError) as found, naming("w.pth"), naming("w.pth"):
+        raise UserError("no tensor fits", "another file")
+    assert str(found.value) == "w.pth: no tensor fits\n  another file"

@@ -97,8 +97,8 @@ def _gallery_part(use: CodeUse, counts: np.ndarray, rate_hz: float, channels: li
     return Section("What the codes look like", said,
                    figure=gallery_figure(use.waveforms(), counts, chosen, rate_hz, channels),
                    caption="The mean of all segments of a code, for the most frequent codes: its number and its share "
-                           "of the tokens. All panels have one scale; flat lines mean that a code stands for something "
-                           "else than a shape at a fixed place.")
+                           "of the tokens. All panels have one scale, and what leaves it is cut; flat lines mean that "
+                           "a code stands for something else than a shape at a fixed place.")
 
 
 def usage_figure(counts: np.ndarray, carried: int) -> Figure:

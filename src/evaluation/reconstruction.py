@@ -31,12 +31,15 @@ class Reconstruction:
     """Sums over all records, batch by batch; of the signals themselves only those for pictures are kept.
 
     Per subject and channel: squared error, square and sum of the signal; per band: power of the error and of the
-    signal (Hann window, so that the slow background does not leak into the fast bands).
+    signal (Hann window, so that the slow background does not leak into the fast bands). `within`: the band in Hz that
+    the signals are limited to; others are left out.
     """
 
-    def __init__(self, rate_hz: float, samples: int):
+    def __init__(self, rate_hz: float, samples: int, within: tuple[float, float] | None = None):
         self.rate_hz, self.samples = rate_hz, samples
-        self.bands = tuple((low, high) for low, high in BANDS if low < rate_hz / 2 and samples / rate_hz >= 1 / low)
+        first, last = within or (0.0, rate_hz / 2)
+        self.bands = tuple((low, high) for low, high in BANDS
+                           if low < min(last, rate_hz / 2) and high > first and samples / rate_hz >= 1 / low)
         self.pictures: list[Picture] = []
         self.records = 0
         self._sums: dict[int, np.ndarray] = {}  # subject -> (4, channels): error, square, sum, samples

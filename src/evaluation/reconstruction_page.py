@@ -113,7 +113,8 @@ def bands_figure(names: list[str], explained: np.ndarray, share: np.ndarray) -> 
         axes.bar(places + 0.2, np.clip(explained, 0, 1), 0.38, color=BLUE, label="of this band, reconstructed")
         for place, value in zip(places, explained):
             if np.isfinite(value):
-                axes.text(place + 0.2, np.clip(value, 0, 1) + 0.02, percent(value), ha="center", fontsize=8, color=INK)
+                said = percent(value) if value >= -1 else f"< {percent(-1)}"
+                axes.text(place + 0.2, np.clip(value, 0, 1) + 0.02, said, ha="center", fontsize=8, color=INK)
         axes.set_xticks(places, names)
         axes.set(ylim=(0, 1.1))
         axes.grid(visible=False, axis="x")

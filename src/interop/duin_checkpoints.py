@@ -22,6 +22,7 @@ from src.interop.pickle_writer import write_pickle
 from src.interop.unpickle import read_pickle
 
 DATASET = "seeg_he2023xuanwu"
+LARGEST, MOST_BLOCKS = 1_000_000, 1000  # of a parameter that somebody else's file states
 STAGES = ("vqvae", "mae", "cls", "llm", "poms_vqvae", "poms_mae", "poms_cls")
 OURS_ALONE = ("vq_block.steps", "vq_block.idle")  # progress of a warm-up and of restarts: the original has neither
 
@@ -75,11 +76,17 @@ def model_config(params: Mapping[str, Any], stage: str) -> dict[str, Any]:
     """
     _check_stage(stage, OPTIONS)
     model = params["model"]
-    if any(_at(model, "tokenizer.use_res") or ()):
+    residual = _at(model, "tokenizer.use_res")
+    if any(residual) if isinstance(residual, (list, tuple)) else residual:
         raise UserError("tokenizer.use_res: the residual convolutions of the original are not built here, and its own "
                         "code cannot build them either")
     found = {ours: _at(model, theirs) for ours, theirs in OPTIONS[stage.removeprefix("poms_")].items()
              if _has(model, theirs)}
+    for ours, value in found.items():
+        largest = max((part for part in (value if isinstance(value, list) else [value])
+                       if isinstance(part, (int, float))), default=0)
+        if largest > (MOST_BLOCKS if ours.endswith("n_blocks") else LARGEST):
+            raise UserError(f"{OPTIONS[stage.removeprefix('poms_')][ours]} is {largest}: no network has such a size")
     return {ours: tuple(value) if isinstance(value, list) else value for ours, value in found.items()}
 
 

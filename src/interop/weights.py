@@ -27,7 +27,20 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if not tensors:
         raise UserError(f"{path}: holds no tensors by name", "a state dict (torch.save or safetensors) is expected")
+    for name, value in tensors.items():
+        if wrong := _what_is_wrong(value):
+            raise UserError(f"{path}: its tensor {name} {wrong}", "these cannot be the weights of a trained network")
     return tensors
+
+
+def _what_is_wrong(value: torch.Tensor) -> str:
+    """Nothing for finite numbers, all there."""
+    if value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_complex():
+        kind = "without values" if value.is_meta else "complex" if value.is_complex() else str(value.layout)[6:]
+        return f"is {'quantised' if value.is_quantized else kind}: plain dense numbers are expected"
+    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        return "holds NaN or infinite numbers"
+    return ""
 
 
 def average_of(content) -> dict[str, torch.Tensor]:

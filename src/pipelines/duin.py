@@ -23,7 +23,7 @@ from src.evaluation.console import line, results_console
 from src.pipelines import stages
 from src.pipelines.stage_table import Score, StageTable
 from src.pipelines.stages import Stage
-from src.trainer import distributed
+from src.trainer import distributed, run_folder
 from src.trainer.display import say
 
 SCRATCH, VQVAE, MAE, CLS = "scratch", "vqvae", "mae", "cls"
@@ -149,6 +149,8 @@ def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
     for stage in every:
         stage.settings()  # a wrong flag of the last stage shows before the first is trained
     world = distributed.join(plan.args.device)
+    if world.is_main:
+        run_folder.make_base(plan.root)
     say(f"pipeline  {len(every)} stages for {len(plan.groups)} model(s) in {plan.root}")
     scores: list[Score] = []
     for group in plan.groups:
@@ -187,6 +189,8 @@ def _present(table: StageTable, plan: Plan) -> None:
     console = results_console()
     table.show(console)
     if not plan.args.fast_dev_run:
+        if plan.args.pretrain_on_all:
+            line(console, "--pretrain_on_all: pretraining saw the test trials, without their words")
         line(console, f"table, single scores, picture: {', '.join(map(str, table.write(plan.root, draw=True)))}")
 
 

@@ -33,7 +33,7 @@ from src.models.duin.new_subject import for_new_subject
 from src.pipelines import stages
 from src.pipelines.stage_table import MEAN, Score, StageTable
 from src.pipelines.stages import Stage
-from src.trainer import checkpoint, distributed
+from src.trainer import checkpoint, distributed, run_folder
 from src.trainer.display import say
 
 OTHERS, FIT, SCRATCH = "others", "fit", "scratch"
@@ -198,6 +198,8 @@ def _run(plan: Plan, train_one: Callable[[Any], Any]) -> int:
             stage.settings()  # a wrong flag shows before the first stage is trained
     say(f"protocol  {len(plan.held_out)} subjects held out in turn, {len(plan.seeds)} seed(s), in {plan.root}")
     world = distributed.join(plan.args.device)
+    if world.is_main:
+        run_folder.make_base(plan.root)
     scores: list[Score] = []
     for seed in plan.seeds:
         for subject in plan.held_out:

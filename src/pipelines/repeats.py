@@ -42,6 +42,7 @@ def run(args: Any, train_one: Callable[[Any], Any]) -> int:
             continue
         if trainer is None:
             continue
+        trainer.stop_if_asked()
         rows.append({"run": name, **_scores(trainer)})
     if rows:
         print("\n".join(table(rows)))

@@ -23,7 +23,7 @@ from src.data.run_data import choose_parts
 from src.data.signal import TargetSpec
 from src.data.splits import load_splits, save_splits
 from src.data.subjects import chosen
-from src.errors import UserError, did_you_mean
+from src.errors import SAME_COMMAND, StoppedBySignal, UserError, did_you_mean
 from src.evaluation import metrics
 from src.files import write_json
 from src.flag_rules import has
@@ -49,7 +49,7 @@ class Stage:
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be (a start that was killed before its first checkpoint leaves a -2 behind)."""
+        """Where it is, or will be."""
         return self.find()[0] or self.place / self.name
 
     @property
@@ -89,12 +89,19 @@ def bring_to_end(stage: Stage, train_one: Callable[[Any], Any]) -> Any:
     if world.is_main:
         say(f"\n=== {stage.place / stage.name}: {state(stage)}")
     folder, finished = world.from_main(stage.find() if world.is_main else None)
+    if folder is None and world.is_main:
+        run_folder.remove_unsaved(stage.place / stage.name)  # killed before its first checkpoint
     if folder is not None:
         _refuse_another(folder, args)
         if finished:
             return None
         args.resume = str(folder)
-    return train_one(args)
+    try:
+        trainer = train_one(args)
+    except StoppedBySignal as stop:
+        raise StoppedBySignal(stop.message, SAME_COMMAND) from None
+    trainer.stop_if_asked()
+    return trainer
 
 
 def state(stage: Stage) -> str:

@@ -64,6 +64,7 @@ DATASETS: dict[str, DatasetRow] = {
         dataset="src.data.sets.duin:DuinDataset",
         about="Du-IN's release: words read aloud, twelve subjects, sEEG at 1000 Hz",
         needs_path=True,
+        lies_in="data/seeg.he2023xuanwu",
         recipe={"normalize": "channel"},
     ),
     "edf": DatasetRow(

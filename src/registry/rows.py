@@ -32,6 +32,7 @@ class DatasetRow:
     dataset: str  # "module:Class"
     about: str
     needs_path: bool = False
+    lies_in: str = ""  # a folder that, where it lies in the current one, is found without --data_path
     recipe: dict[str, Any] = field(default_factory=dict)
 
 

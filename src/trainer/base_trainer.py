@@ -19,11 +19,11 @@ from torch import nn
 from src import config
 from src.data.loaders import SignalLoader
 from src.data.signal import TargetSpec
-from src.errors import Diverged, StoppedBySignal, UserError
+from src.errors import SAME_COMMAND, Diverged, StoppedBySignal, UserError
 from src.evaluation import metrics
 from src.evaluation.fitted import fit
 from src.evaluation.predictions import Predictions
-from src.trainer import distributed, parallel, precision, predicting, random_state, run_state
+from src.trainer import distributed, parallel, precision, predicting, random_state, run_folder, run_state
 from src.trainer.display import say
 from src.trainer.early_stopping import Progress
 from src.trainer.ema import EMA
@@ -47,6 +47,7 @@ class BaseTrainer(TemplateMethods, ABC):
     always the raw module.
     """
 
+    shown: tuple[str, ...] = ()  # values of validation that people see beside the monitored one
     whole_batches = False  # True where the records of a batch are compared: validation may not cut it
 
     def __init__(self, model: nn.Module, args: Any, train_loader=None, val_loader=None, test_loader=None, data=None):
@@ -149,8 +150,9 @@ class BaseTrainer(TemplateMethods, ABC):
                     self._run_epoch(self.current_epoch)
                 self._finish()
             except predicting.Abandoned:
-                name = self.signals.received or "a signal on another rank"
-                raise StoppedBySignal(f"{name}: stopped before the first step; nothing was trained") from None
+                if self.world.is_main and self.folder is not None:
+                    run_folder.remove_unsaved(self.folder)
+                raise StoppedBySignal(f"{self._signal}: stopped before the first step; nothing was trained") from None
             except Diverged as error:
                 raise explain_divergence(self, error) from None
             except (MemoryError, RuntimeError) as error:
@@ -329,6 +331,8 @@ class BaseTrainer(TemplateMethods, ABC):
         state = run_state.open_run(self)
         if state is None:
             self.check_validation()
+        if self.world.is_main:
+            run_folder.point_to(self.folder)
         self.reporter.open(state["resume"]["tracking"] if state else None)
         self.world.barrier()
         gc.collect()
@@ -341,11 +345,19 @@ class BaseTrainer(TemplateMethods, ABC):
     def _finish(self) -> None:
         run_state.finish(self, self.reporter.end("finished", best=self.progress.best))
 
+    def stop_if_asked(self) -> None:
+        """Between the runs of one command: StoppedBySignal where a signal came while this one was ending."""
+        if self.world.sum(float(self.signals.received is not None))[0]:
+            raise StoppedBySignal(f"{self._signal}: {self.folder} is finished", SAME_COMMAND)
+
+    @property
+    def _signal(self) -> str:
+        return self.signals.received or "a signal on another rank"
+
     def _leave(self) -> None:
         self.reporter.end("stopped")
-        name = self.signals.received or "a signal on another rank"
-        raise StoppedBySignal(f"{name}: saved at epoch {self.feed.epoch + 1}, step {self.global_step}; "
-                              f"go on with: python train.py --resume {self.folder}")
+        raise StoppedBySignal(f"{self._signal}: saved at epoch {self.feed.epoch + 1}, step {self.global_step}",
+                              f"python train.py --resume {self.folder}")
 
     def _close(self) -> None:
         gc.unfreeze()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,10 +33,13 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """`epoch` and `phase` are set by the trainer, the batch is read from its feed; `rows` are the finished epochs."""
+    """`epoch` and `phase` are set by the trainer, the batch is read from its feed; `rows` are the finished epochs.
 
-    def __init__(self, epochs: int, feed: Any, monitor: str, quiet: bool = False):
-        self.epochs, self.feed, self.monitor, self.quiet = epochs, feed, monitor, quiet
+    `shown` are values of validation that stand beside the monitored one.
+    """
+
+    def __init__(self, epochs: int, feed: Any, monitor: str, shown: Sequence[str] = (), quiet: bool = False):
+        self.epochs, self.feed, self.monitor, self.shown, self.quiet = epochs, feed, monitor, shown, quiet
         self.epoch, self.phase = 0, "training"
         self.latest: dict[str, Any] = {}
         self.rows: list[dict[str, Any]] = []
@@ -68,7 +72,7 @@ class Display:
     def row(self, epoch: int, train: dict[str, float], val: dict[str, float], is_best: bool, lr: float, norm: float,
             rate: float) -> None:
         """A finished epoch: the losses, the monitored metric (its best marked), and how the step is doing."""
-        watched = {self.monitor: val.get(self.monitor)} if self.monitor != "loss" else {}
+        watched = {name: val.get(name) for name in (self.monitor, *self.shown) if name != "loss"}
         values = {"epoch": epoch, "train loss": train.get("loss"), "val loss": val.get("loss"), **watched, "lr": lr,
                   "grad": norm, "samples/s": rate, "left": duration(self.left(epoch)), "best": is_best}
         self.rows.append(values)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from src import options, registry
 from src.data.signal import SignalSpec, TargetSpec
-from src.errors import UserError
+from src.errors import UserError, naming
 from src.interop.duin_checkpoints import find_params, model_config, read_params
 from src.interop.weights import read_state_dict
 from src.trainer import checkpoint
@@ -32,6 +32,7 @@ class FrozenCodes(nn.Module):
     def __init__(self, vqvae: Any, name: str, spec: SignalSpec):
         super().__init__()
         self.vqvae, self.name, self.spec = vqvae, name, spec
+        self.notes: tuple[str, ...] = ()  # for the person who trains: what was loaded
         self.register_buffer("used", torch.zeros(vqvae.codebook_size, dtype=torch.float64))
         self.eval().requires_grad_(False)
 
@@ -84,8 +85,13 @@ def read(where: str, name: str) -> FrozenCodes:
     """
     path = checkpoint.find_weights(where)
     weights = read_state_dict(path)
-    codes = _ours(path, where, name) or _original(path, name)
-    codes.vqvae.load_complete(weights)
+    own = _ours(path, where, name)
+    codes = own or _original(path, name)
+    with naming(f"--vqkd_ckpt {where}"):
+        report = codes.vqvae.load_complete(weights) if own else codes.vqvae.load_codes(weights)
+        if not codes.vqvae.vq_block.has_started:
+            raise UserError("its codebook was never started", f"train it on: python train.py --model {name}")
+    codes.notes = (f"--vqkd_ckpt {where}: {report}",)
     return codes
 
 
@@ -111,7 +117,11 @@ def _original(path: Path, name: str) -> FrozenCodes:
         raise UserError(f"{params}: n_channels and seq_len are {sizes[0]} and {sizes[1]}", "two sizes are expected")
     channels, samples = sizes
     spec = SignalSpec(tuple(f"channel {number + 1}" for number in range(channels)), RATE_HZ, "", samples)
-    return build(name, model_config(found, name.removeprefix("duin_")), spec)
+    with naming(str(params)):
+        try:
+            return build(name, model_config(found, name.removeprefix("duin_")), spec)
+        except (MemoryError, RuntimeError, TypeError) as error:  # sizes that no memory holds
+            raise UserError(f"no network can be built of it: {str(error).splitlines()[0]}") from None
 
 
 def check_fits(codes: FrozenCodes, spec: SignalSpec, subjects: int) -> None:

@@ -25,6 +25,8 @@ class DuinMaeTrainer(ReplicaSelection, DuinTrainer):
     but how often each code occurs. What is hidden in evaluation is fixed by the record (the original draws it anew).
     """
 
+    shown = ("code_entropy",)
+
     def __init__(self, *arguments: Any, vqvae: FrozenCodes, **more: Any):
         self.vqvae = vqvae
         super().__init__(*arguments, **more)

@@ -44,7 +44,8 @@ def vqvae_sections(trainer: Any, loader: Any) -> list[Section]:
         return []
     model, dataset = trainer.model.eval(), trainer.data.dataset
     channels = [dataset.channels_of(name) for name in dataset.subjects]
-    use, found = CodeUse(model.codebook_size), Reconstruction(dataset.spec.rate_hz, dataset.spec.samples)
+    use, found = CodeUse(model.codebook_size), Reconstruction(dataset.spec.rate_hz, dataset.spec.samples,
+                                                                    model.config.reconstruction.band_hz)
     leading, drawn = _leading(trainer), None
     for batch in loader:
         batch = trainer.on_device(batch)
@@ -63,7 +64,7 @@ def vqvae_sections(trainer: Any, loader: Any) -> list[Section]:
 
 
 def _codebook(trainer: Any, use: CodeUse, shown: list[str]) -> Section:
-    if not trainer.quantizes:
+    if not trainer.model.vq_block.has_started:
         return Section("Codebook", "Nothing was quantised yet: these weights are from before the codebook's start "
                                    "(quantizer.warmup_steps).")
     dataset = trainer.data.dataset

@@ -34,10 +34,6 @@ class DuinVqvaeTrainer(DuinTrainer):
                     f"{self.total_updates} updates: {self.total_updates // 2} instead")
             quantizer.warmup_steps = self.total_updates // 2
 
-    @property
-    def quantizes(self) -> bool:
-        return bool(self.model.vq_block.codex.initted.item())
-
     def forward_pass(self, batch: Any) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """(losses, reconstruction (B, C, T)); in evaluation, what `summarize_signal` keeps of it (B, C, 5)."""
         batch = self.on_device(batch)
@@ -58,7 +54,7 @@ class DuinVqvaeTrainer(DuinTrainer):
     def validate_epoch(self, val_loader: Any) -> dict[str, float]:
         self.histogram.zero_()
         values = super().validate_epoch(val_loader)
-        if not self.quantizes:
+        if not self.model.vq_block.has_started:
             return {name: value for name, value in values.items() if name != "val_loss"}
         counts = torch.tensor(self.world.sum(*self.histogram.tolist()), dtype=torch.float64)
         return values | {f"val_{name}": value for name, value in _use(counts).items()}

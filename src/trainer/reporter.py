@@ -19,7 +19,7 @@ class Reporter:
     def __init__(self, trainer: Any):
         self.trainer = trainer
         is_main = trainer.world.is_main
-        self.display = Display(trainer.epochs, trainer.feed, trainer.progress.monitor, quiet=not is_main)
+        self.display = Display(trainer.epochs, trainer.feed, trainer.progress.monitor, trainer.shown, quiet=not is_main)
         self.tracker: Tracker | None = None
         self.profiler: Any = None
         self.started = time.time()
@@ -44,7 +44,7 @@ class Reporter:
         """Every --print_freq updates: the means since the last time."""
         trainer, meter = self.trainer, self.trainer.meter
         values = meter.interval_means(trainer.world)
-        lr, rate = trainer.get_lr(), trainer.world.size * meter.samples_per_second()
+        lr, rate = self._lr(), trainer.world.size * meter.samples_per_second()
         self.display.interval({**values, "lr": lr, "grad": meter.norm, "samples/s": rate}, trainer.device)
         self.write("train", epoch=trainer.feed.epoch + 1, **values, lr=lr, grad_norm=meter.norm, samples_per_s=rate)
 
@@ -53,11 +53,16 @@ class Reporter:
         """A finished epoch: training losses, metrics of validation, records per second of training."""
         trainer, watched = self.trainer, self.trainer.progress.monitor
         train = {name.removeprefix("train_"): float(value) for name, value in train.items()}
-        lr, is_best_of_some = trainer.get_lr(), is_best and bool(values)
+        lr, is_best_of_some = self._lr(), is_best and bool(values)
         self.display.row(trainer.current_epoch, train, values, is_best_of_some, lr, trainer.meter.norm, rate)
         self.write("epoch", train=train, val=values, lr=lr, samples_per_s=round(rate, 2), seconds=round(seconds, 3),
                    monitor={"name": watched, "value": values.get(watched), "best": trainer.progress.best,
                             "is_best": is_best})
+
+    def _lr(self) -> float:
+        """That of the last update; the schedule has gone on to the next one's. A loop of one's own has what is set."""
+        used = self.trainer.step.lr
+        return self.trainer.get_lr() if used is None else used
 
     def write(self, event: str, **values: Any) -> None:
         """A row for every tracker; before and after the run for metrics.jsonl alone."""

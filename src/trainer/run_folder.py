@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,27 @@ def create(args: Any, settings: dict[str, Any]) -> tuple[Path, str]:
         write_json(base / name / "config.json", settings)
         return base / name, f"{base / wished} is there already: this run is {base / name}" if number > 1 else ""
     raise UserError(f"{base / wished}: thousands of runs have this name", "choose another --experiment_name")
+
+
+def make_base(base: Path) -> None:
+    """The folder of the runs. UserError where it cannot be made or written to."""
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=base):
+            pass
+    except OSError as error:
+        raise UserError(f"--save_dir {base}: cannot write there: {error.strerror}") from None
+
+
+def remove_unsaved(folder: Path) -> None:
+    """A run that was stopped before its first checkpoint leaves nothing, and its name free. A folder that holds more
+    than such a run writes stays."""
+    own = ("config.json", "splits.json", "metrics.jsonl")
+    there = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    if there and all(path.name in own or path.name.startswith("events.out.tfevents") for path in there):
+        for path in there:
+            path.unlink()
+        folder.rmdir()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -84,7 +106,8 @@ def find_for_resume(args: Any) -> tuple[Path | None, bool]:
         if folder.is_symlink() or not (folder / "config.json").exists():
             continue
         settings = _settings_of_any(folder)
-        has_state = (folder / checkpoint.LAST).exists() or (folder / checkpoint.PREVIOUS).exists()
+        has_state = any((folder / name).exists() for name in (checkpoint.LAST, checkpoint.PREVIOUS)) or is_finished(
+            folder)  # --keep best leaves neither
         same = settings.get("experiment_name") == name if name else _comparable(settings) == wanted
         if same and has_state and (name or not is_finished(folder)):
             found.append(folder)

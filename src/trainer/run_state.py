@@ -72,6 +72,7 @@ def _resume_state(trainer: Any) -> dict[str, Any]:
         "random": trainer.world.gather(random_state.get_state()) if inside else [],
         "tracking": trainer.reporter.state() if trainer.reporter is not None else {},
         "total_updates": trainer.total_updates,
+        "lr": trainer.step.lr,
     }
 
 
@@ -107,7 +108,6 @@ def open_run(trainer: Any) -> dict[str, Any] | None:
         trainer.folder = Path(world.from_main(box))
     if world.is_main:
         views.claim(trainer)
-        run_folder.point_to(trainer.folder)
         say(f"run       {trainer.folder}\nagain     python train.py --config {trainer.folder / 'config.json'}")
     return state
 
@@ -150,7 +150,7 @@ def restore(trainer: Any, state: dict[str, Any]) -> None:
         trainer.ema.load_state_dict(saved["ema"])
     trainer.current_epoch, trainer.global_step = saved["epoch"], saved["step"]
     trainer.fitted = {name: state[name] for name in FITTED if name in state}
-    trainer.is_inside_epoch = saved["is_inside_epoch"]
+    trainer.is_inside_epoch, trainer.step.lr = saved["is_inside_epoch"], saved.get("lr")
     trainer.feed.go_to(trainer.current_epoch, saved["place"], _generators(trainer, saved["random"]))
 
 
@@ -194,13 +194,14 @@ def _write(state: dict[str, Any], path: Path, also: tuple[Path, ...] = (), keep_
     try:
         checkpoint.write(state, path, also=also, keep_previous=keep_previous)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        raise _not_written(path, error, "go on with --resume") from None
+        then = "go on with --resume (or, where it was one of several runs, the same command)"
+        raise _not_written(path, error, then) from None
 
 
 def _not_written(path: Path, error: Exception, then: str) -> UserError:
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return UserError(f"{path}: the checkpoint could not be written: {reason}",
-                     f"the last good file is intact; make room, then {then}")
+                     f"what was saved before is intact; make room, then {then}")
 
 
 def save_to(trainer: Any, path: Path, is_best: bool, additional_info: dict[str, Any] | None) -> None:

@@ -27,6 +27,7 @@ class Step:
         self.follows_updates = hasattr(scheduler, "apply")  # ours; a torch scheduler steps once per epoch
         self.weight, self.pending = 0.0, 0
         self.stop_asked = False  # on any rank, as of the last update
+        self.lr: float | None = None  # the largest of the last update
 
     def backward(self, loss: torch.Tensor, weight: float) -> None:
         """Add the gradient of one micro-batch, whose mean loss was taken over `weight` items."""
@@ -55,6 +56,7 @@ class Step:
         else:
             self.stop_asked = stop
         norm = self._clip(gradients)
+        self.lr = max(group["lr"] for group in self.optimizer.param_groups)
         if self._apply():
             if self.follows_updates:
                 self.scheduler.step()

@@ -147,3 +147,11 @@ def test_folders_are_where_the_original_looks(tmp_path):
         stage_folder(tmp_path, "001", "vqvea")
     with pytest.raises(UserError, match="name of a folder"):
         stage_folder(tmp_path, "../x", "mae")
+
+
+@pytest.mark.parametrize(("name", "size"), [("encoder.n_blocks", 10**9), ("vq.codex_size", 10**12),
+                                            ("tokenizer.n_filters", [10**9, 8])])
+def test_sizes_that_no_network_has_are_refused(name, size):
+    group, _, option = name.partition(".")
+    with pytest.raises(UserError, match=rf"{name} is 10+: no network has such a size"):
+        model_config({"model": {group: {option: size}}}, "vqvae")

@@ -174,3 +174,14 @@ def test_an_end_record_that_makes_no_sense_is_no_archive(tmp_path):
     (tmp_path / "w.pt").write_bytes(whole)
     assert is_archive(tmp_path / "w.pt")
     assert damage(tmp_path / "w.pt") == ""
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    (torch.tensor([1.0, float("nan")]), "holds NaN or infinite numbers"),
+    (torch.tensor([1.0, float("inf")]), "holds NaN or infinite numbers"),
+    (torch.eye(3).to_sparse(), "is sparse_coo"), (torch.empty(3, device="meta"), "is without values"),
+    (torch.ones(2, dtype=torch.complex64), "is complex")])
+def test_tensors_that_no_trained_network_has_are_refused_by_name(tmp_path, value, said):
+    torch.save({**WEIGHTS, "b.weight": value}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=rf"w\.pt: its tensor b\.weight {said}"):
+        read_state_dict(tmp_path / "w.pt")

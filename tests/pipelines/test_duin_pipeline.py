@@ -12,7 +12,7 @@ import pytest
 
 import train
 from src.data.signal import Batch
-from src.errors import UserError
+from src.errors import StoppedBySignal, UserError
 from src.trainer import checkpoint, run_folder
 from tests.pipelines.words_files import TINY, several
 
@@ -219,3 +219,40 @@ def _run(folder: Path, name: str) -> Path:
     from src.pipelines.stages import Stage
 
     return Stage(name, folder / "p/b", {}).folder
+
+
+def test_with_keep_best_the_same_command_finds_what_is_finished(words, tmp_path):
+    begun: list[str] = []
+    for _ in range(2):
+        assert several(words, tmp_path, *ONE, "--keep", "best", train_one=spy(begun)) == 0
+    assert len(begun) == 5
+    assert not (tmp_path / "p/b/vqvae/last.pth").exists()
+
+
+def test_a_stage_killed_before_its_first_checkpoint_leaves_its_folder_to_the_next_start(words, tmp_path):
+    with pytest.raises(RuntimeError, match="plug"):
+        several(words, tmp_path, *ONE, train_one=spy([], stop_before="mae"))
+    killed = tmp_path / "p/b/mae"
+    killed.mkdir()
+    (killed / "config.json").write_text("{}")
+    with pytest.raises(RuntimeError, match="plug"):
+        several(words, tmp_path, *ONE, train_one=spy([], stop_before="cls-scratch-seed1"))
+    assert (killed / "best_model.pth").exists()
+    assert not (tmp_path / "p/b/mae-2").exists()
+
+
+def test_a_signal_as_a_stage_ends_stops_the_pipeline_before_the_next(words, tmp_path):
+    def train_one(args):
+        trainer = train.train_one(args)
+        trainer.signals.received = "SIGINT"
+        return trainer
+
+    with pytest.raises(StoppedBySignal, match="go on with: the same command"):
+        several(words, tmp_path, *ONE, train_one=train_one)
+    assert [path.name for path in (tmp_path / "p/b").iterdir() if path.is_dir() and not path.is_symlink()] == ["vqvae"]
+
+
+def test_a_place_that_cannot_hold_runs_is_refused_at_the_start(words, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write there: Not a directory"):
+        several(words, tmp_path / "file", *ONE)

@@ -85,7 +85,7 @@ def test_a_warm_up_longer_than_half_of_the_training_is_shortened(tmp_path, capsy
     trainer = run(tmp_path, "--model", "duin_vqvae", *STRETCHES, "--max_steps", "4", "--model_args",
                   "quantizer.warmup_steps=100")
     assert "quantizer.warmup_steps=100 is more than half of 4 updates: 2 instead" in capsys.readouterr().err
-    assert trainer.quantizes
+    assert trainer.model.vq_block.has_started
 
 
 def test_labelled_data_are_taken_without_their_labels_and_split_as_for_words(tmp_path):
@@ -142,6 +142,39 @@ def test_the_originals_checkpoint_gives_the_same_codes(vqvae, tmp_path):
     (tmp_path / "vqvae/save/params").unlink()
     with pytest.raises(UserError, match="no parameter file of the original beside it"):
         assembly.companions_of_run(settings(tmp_path, *given))
+
+
+def test_of_the_originals_vqvae_the_codes_are_enough(vqvae, tmp_path):
+    """Its decoder and heads may have other sizes: making targets needs none of them."""
+    model = vqvae.model.eval()
+    state = {name: value for name, value in model.state_dict().items() if not name.startswith(("rgs", "desubj"))}
+    path = write_stage(tmp_path / "vqvae", 0, {**state, "desubj_block.more": torch.ones(3)},
+                       model_params(model, "vqvae"))
+    given = settings(tmp_path, "--model", "duin_mae", *STRETCHES, "--vqkd_ckpt", str(path))
+    codes = assembly.companions_of_run(given)["vqvae"]
+    batch = next(iter(vqvae.val_loaders["val"]))
+    assert torch.equal(codes(batch.signal, batch.subject), model.quantize(batch.signal, batch.subject).codes)
+    assert "tensors loaded" in codes.notes[0]
+    state.pop("vq_block.codex.embeddings")
+    write_stage(tmp_path / "vqvae", 0, state, model_params(model, "vqvae"))
+    with pytest.raises(UserError, match=r"checkpoint-0\.pth: 1 tensors of the codes are missing"):
+        assembly.companions_of_run(given)
+
+
+def test_a_vqvae_whose_codebook_was_never_started_is_refused(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:  # a warm-up is cut to half of the training
+        patch.setattr("src.trainer.duin_vqvae.DuinVqvaeTrainer._keep_time_for_codes", lambda self: None)
+        folder = run(tmp_path, "--model", "duin_vqvae", *STRETCHES, "--max_steps", "2", "--model_args",
+                     "quantizer.warmup_steps=100").folder
+    with pytest.raises(UserError, match="its codebook was never started"):
+        run(tmp_path, "--model", "duin_mae", *STRETCHES, "--vqkd_ckpt", str(folder))
+
+
+def test_the_entropy_of_the_codes_stands_beside_the_loss_for_people_too(vqvae, tmp_path, capsys):
+    run(tmp_path, "--model", "duin_mae", "--vqkd_ckpt", str(vqvae.folder), *STRETCHES)
+    shown = capsys.readouterr().err
+    assert f"note      --vqkd_ckpt {vqvae.folder}: " in shown
+    assert all(" code_entropy " in line for line in shown.splitlines() if " done: " in line)
 
 
 def test_what_is_hidden_in_evaluation_is_fixed_by_the_record(mae):

@@ -204,7 +204,7 @@ def test_a_torch_scheduler_steps_once_an_epoch_and_its_state_is_resumed(tmp_path
             return torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 
     make(tmp_path / "whole", Torch, epochs=3).train()
-    assert [row["lr"] for row in rows(tmp_path / "whole/run") if row["event"] == "epoch"] == [0.005, 0.0025, 0.00125]
+    assert [row["lr"] for row in rows(tmp_path / "whole/run") if row["event"] == "epoch"] == [0.01, 0.005, 0.0025]
     train_until(make(tmp_path / "cut", Torch, epochs=3), 9)
     make(tmp_path / "cut", Torch, epochs=3, resume=str(tmp_path / "cut/run")).train()
     assert difference(resumable(tmp_path / "whole/run"), resumable(tmp_path / "cut/run")) == ""

@@ -86,8 +86,8 @@ class PomsVqvae(PomsBackbone, DuinVqvae):
     taken = (*PomsBackbone.taken, "vq_block")
 
     def _add_reconstruction(self, config: Any) -> None:
-        self.rgs_blocks = PerSubject(patch_signal_head(config.reconstruction, self.dim, self.seg_len, self.channels)
-                                     for _ in range(config.n_subjects))
+        self.rgs_blocks = PerSubject((patch_signal_head(config.reconstruction, self.dim, self.seg_len, self.channels)
+                                      for _ in range(config.n_subjects)), shared_statistics=config.replica)
 
     def reconstruct(self, tokens: Tensor, subject: Tensor) -> Tensor:
         return self.rgs_blocks(self.decode(tokens), subject)

@@ -7,15 +7,17 @@ NeurIPS 2024, 3.2, and its code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from torch import Tensor, nn
 
+from src.errors import UserError
 from src.models.duin.backbone import DuinBackbone, keyed_stack, quantizer
 from src.models.duin.config import DuinConfig, QuantizerConfig, ReconstructionConfig
 from src.models.duin.reconstruction import band_pass, signal_head
+from src.models.duin.weights import PROGRESS, LoadReport
 from src.models.layers.quantizers import Quantized
 from src.models.layers.subject import SubjectBlock
 from src.models.layers.transformer import EncoderConfig, TransformerStack
@@ -83,6 +85,17 @@ class DuinVqvae(DuinBackbone):
         vectors = self.vq_block.project(tokens)
         codes = self.vq_block.codex.nearest(vectors.flatten(0, 1))
         return {"tokens": tokens, "codes": codes.unflatten(0, tokens.shape[:2])}
+
+    def load_codes(self, state: Mapping[str, Tensor]) -> LoadReport:
+        """What `quantize` runs, from a Du-IN checkpoint of this stage, as the original takes it to make targets.
+
+        Raises UserError where some of it is missing or has another size.
+        """
+        report = self._load(state, self.taken)
+        if missing := [name for name in report.missing if name.startswith(self.taken) and not name.endswith(PROGRESS)]:
+            raise UserError(f"{len(missing)} tensors of the codes are missing, such as {missing[0]}",
+                            f"it is not a {type(self).__name__}'s checkpoint")
+        return report
 
     def exported(self) -> Callable[..., dict[str, Tensor]]:
         return self.encoded

@@ -65,8 +65,9 @@ def _from_module(key: str, modules: Iterable[str]) -> str | None:
 
 def _refuse(report: LoadReport) -> None:
     if report.mismatched:
-        raise UserError(f"{len(report.mismatched)} tensors have another shape: {'; '.join(report.mismatched[:3])}",
-                        "build the model with the checkpoint's sizes: n_subjects, channels, and --model_args")
+        few = "; ".join(report.mismatched[:3])
+        raise UserError(f"{len(report.mismatched)} tensors have another shape: {few}",
+                        "build the model with the checkpoint's sizes: --preset, n_subjects, channels, --model_args")
     if report.unexpected:
         raise UserError(f"{len(report.unexpected)} tensors have no place in the model: {_first(report.unexpected)}",
                         "build the model with the checkpoint's encoder.n_blocks and tokenizer.* (--model_args)")

@@ -143,7 +143,7 @@ class VectorQuantizer(nn.Module):
             codes = self.codex.nearest(flat).view(tokens.shape[:2])
             return Quantized(self._widen(vectors), vectors.new_zeros(()), codes)
         changes = self.training or not self.frozen_in_eval
-        if changes and not self.codex.initted.item():
+        if changes and not self.has_started:
             self.codex.start(flat, kmeans_init_idxs)
         codes = self.codex.nearest(flat)
         chosen = self.codex.embeddings[codes].view_as(vectors)
@@ -152,6 +152,11 @@ class VectorQuantizer(nn.Module):
         loss = self.beta * F.mse_loss(vectors, chosen)
         passed = vectors + (chosen - vectors).detach()  # straight through: the code forward, the vector backward
         return Quantized(self._widen(passed), loss, codes.view(tokens.shape[:2]))
+
+    @property
+    def has_started(self) -> bool:
+        """Whether there is a codebook to quantise with: before k-means has made one, or in a warm-up, there is none."""
+        return bool(self.codex.initted.item())
 
     def project(self, tokens: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, d_codex) of unit length, in the precision of the codebook."""
@@ -162,7 +167,7 @@ class VectorQuantizer(nn.Module):
 
     def _warms_up(self) -> bool:
         """Whether this call is one of the warm-up's; training steps are counted, evaluation passes as they do."""
-        if self.steps is None or self.codex.initted.item():
+        if self.steps is None or self.has_started:
             return False
         if self.training:
             if int(self.steps) >= self.warmup_steps:

@@ -101,11 +101,13 @@ def _stride(seg_len: int) -> int:
 
 
 def choose_segment(samples: int, rate_hz: float) -> int:
-    """100 samples, Du-IN's segment, where that divides the window; else the divisor nearest to 0.1 s.
+    """100 samples, Du-IN's segment, where they last about 0.1 s and divide the window; else the divisor nearest to
+    0.1 s.
 
     Raises UserError where no divisor gives at least two segments of 0.025 to 0.4 s.
     """
-    if samples % DEFAULT_SEGMENT == 0 and samples > DEFAULT_SEGMENT:
+    is_near = 0.08 <= DEFAULT_SEGMENT / rate_hz <= 0.125
+    if is_near and samples % DEFAULT_SEGMENT == 0 and samples > DEFAULT_SEGMENT:
         return DEFAULT_SEGMENT
     wanted = 0.1 * rate_hz
     fitting = [n for n in range(2, samples // 2 + 1) if samples % n == 0 and wanted / 4 <= n <= wanted * 4]
@@ -120,7 +122,10 @@ class RowConv(nn.Conv1d):
 
     def forward(self, image: Tensor) -> Tensor:
         padding = self.padding if isinstance(self.padding, str) else (0, self.padding[0])
-        return F.conv2d(image, self.weight.unsqueeze(2), self.bias, (1, self.stride[0]), padding,  # pyright: ignore
+        stride = self.stride[0]
+        if self.kernel_size[0] == 1 and stride > 1:  # torch's CPU kernel for this writes outside its memory
+            image, stride = image[..., ::stride], 1
+        return F.conv2d(image, self.weight.unsqueeze(2), self.bias, (1, stride), padding,  # pyright: ignore
                         (1, self.dilation[0]))
 
 

@@ -60,3 +60,12 @@ def test_a_single_subject_s_checkpoint_gives_the_encoder_only():
     assert {key.split(".")[0] for key in report.loaded} == {"encoder"}
     assert {key.split(".")[0] for key in report.ignored} >= {"subj_block", "tokenizer"}
     assert any(key.startswith("tokenizers.1.") for key in report.missing)
+
+
+def test_in_the_replica_every_head_of_the_reconstruction_gets_a_gradient():
+    """Zeros, where the batch lacks the subject: the original's optimiser still decays such weights."""
+    model = make_model(PomsVqvae, n_subjects=3, replica=True).train()
+    losses = model.losses(*inputs_of(model, size=6, subjects=2))[1]
+    (losses["rgs"] + losses["vq"]).backward()
+    assert all(p.grad is not None and not p.grad.any() for p in model.rgs_blocks[2].parameters())
+    assert any(p.grad.any() for p in model.rgs_blocks[1].parameters())
