@@ -28,3 +28,17 @@ def damage(path: Path) -> str:
 
 def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def what_it_is(path: Path) -> str:
+    """Of a file that is no archive of tensors, for people."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if not head:
+        return "an empty file"
+    if head.startswith(b"\x80"):
+        return "a bare pickle, which could run code when loaded"
+    if head.startswith(b"PK"):
+        return "a truncated or damaged archive"
+    text = head.decode("utf8", errors="ignore")  # the 64 bytes may end inside a letter
+    return "a text file" if text and all(c.isprintable() or c in "\t\r\n" for c in text) else "a file of another kind"

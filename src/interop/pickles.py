@@ -53,5 +53,6 @@ def refusal(path: Path) -> str:
     """A sentence for people: what the file asks for."""
     found = refused_names(path)
     names = [name for name in found if name not in PASSED_OVER] or found
-    asked = f": it asks for {', '.join(names[:3])}" if names else ""
-    return f"{path}: holds objects beyond tensors and plain values and was refused{asked}"
+    if not names:
+        return f"{path}: no file of tensors, or one that was cut short"
+    return f"{path}: holds objects beyond tensors and plain values and was refused: it asks for {', '.join(names[:3])}"

@@ -40,6 +40,8 @@ def read_pickle(path: Path | str) -> Any:
     is named; nothing is executed.
     """
     path = Path(path)
+    if path.is_file() and not path.stat().st_size:
+        raise UserError(f"{path}: an empty file, a pickle is expected")
     try:
         with path.open("rb") as file:  # the map lives as long as a view of it
             return _Machine(_Mapped(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))).run()
@@ -58,6 +60,8 @@ class _Refused(Exception):
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"nothing is known of {error}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from src.errors import UserError
-from src.interop.archives import damage, first_line, is_archive
+from src.interop.archives import damage, first_line, is_archive, what_it_is
 from src.interop.pickles import PASSED_OVER, refusal
 from src.interop.safetensors_export import as_state, read_tensors
 
@@ -78,6 +78,8 @@ def read_content(path: Path | str):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(refusal(path), "nothing in it was executed") from None
+    except KeyError:  # an opcode that pickles do not have
+        raise UserError(f"{path}: {what_it_is(path)}, a file of tensors is expected") from None
     except Exception as error:  # torch raises RuntimeError, EOFError, KeyError... for damaged files
         raise UserError(f"{path}: cannot be read as weights: {first_line(error)}",
                         "nothing in it was executed") from None

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from src.errors import UserError
-from src.interop.archives import damage, first_line, is_archive
+from src.interop.archives import damage, first_line, is_archive, what_it_is
 from src.interop.pickles import refusal
 from src.interop.safetensors_export import read_state
 from src.interop.weights import average_of
@@ -100,7 +100,7 @@ def read(path: Path | str, *, verify: bool = True) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return read_state(path)
     if not is_archive(path):
-        raise UserError(f"{path}: {_what_it_is(path)}, not a checkpoint of vagus", "nothing in it was executed")
+        raise UserError(f"{path}: {what_it_is(path)}, not a checkpoint of vagus", "nothing in it was executed")
     if verify and (wrong := damage(path)):
         raise UserError(f"{path}: {wrong}", _DAMAGED_HINT)
     try:
@@ -122,19 +122,6 @@ _DAMAGED_HINT = "use the run's last.previous.pth or best_model.pth"
 
 def _is_ours(state: Any) -> bool:
     return isinstance(state, dict) and isinstance(state.get("format"), int) and isinstance(state.get("model"), dict)
-
-
-def _what_it_is(path: Path) -> str:
-    with open(path, "rb") as file:
-        head = file.read(64)
-    if not head:
-        return "an empty file"
-    if head.startswith(b"\x80"):
-        return "a bare pickle, which could run code when loaded"
-    if head.startswith(b"PK"):
-        return "a truncated or damaged archive"
-    text = head.decode("utf8", errors="ignore")  # the 64 bytes may end inside a letter
-    return "a text file" if text and all(c.isprintable() or c in "\t\r\n" for c in text) else "a file of another kind"
 
 
 def read_last(folder: Path) -> tuple[dict[str, Any], Path, str]:
