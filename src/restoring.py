@@ -43,8 +43,8 @@ class Restored:
     def fitted(self) -> Fitted:
         """The thresholds and the temperature that validation chose; chosen anew where the test sees the run's own data
         through other windows than training did, or aggregates them otherwise."""
-        state, trained = self.checkpoint, self.checkpoint["args"]
-        is_changed = self.args.aggregate != trained["aggregate"] or self.args.dataset_args != trained["dataset_args"]
+        state, trained = self.checkpoint, config.complete(argparse.Namespace(**self.checkpoint["args"]))
+        is_changed = self.args.aggregate != trained.aggregate or self.args.dataset_args != trained.dataset_args
         if self.has_own_data and "fitted_records" in state and is_changed:
             state = fit(TargetSpec.from_dict(state["target_spec"]), self.trainer.predict(self.loader("valid")))
         return stored(state, self.args.thresholds)

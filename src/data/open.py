@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from src.data.recognise import EXAMPLE, recognise
 from src.data.signal import SignalSpec, TargetSpec
 from src.data.subjects import choose_subjects, chosen
 from src.errors import UserError
-from src.options import build
+from src.options import build, leaves
 from src.registry import dataset_row, load
 
 
@@ -34,10 +33,11 @@ def open_dataset(name: str | None, data_path: str | Path | None, dataset_args: d
     if row.needs_path:
         _check_path(name, data_path)
     dataset_class = load(row.dataset)
-    options = {field.name for field in fields(dataset_class.Config)}
+    options = leaves(dataset_class.Config)
     given = {**_of_model(spec, target), "on_bad_record": on_bad_record,
              **(dataset_class.options_for(subjects) if chosen(subjects) else {})}
-    known = {key: value for key, value in given.items() if key in options}
+    # a number of channels, as simulated data have it, takes no names
+    known = {key: value for key, value in given.items() if key in options and (key, options[key]) != ("channels", int)}
     values = {**(recipe or {}), **known, **(dataset_args or {})}
     dataset = dataset_class(build(dataset_class.Config, values, "data set option"), data_path)
     return choose_subjects(dataset, subjects, places)

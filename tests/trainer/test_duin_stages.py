@@ -14,6 +14,7 @@ from src import assembly, config, restoring
 from src.errors import UserError
 from src.interop.duin_checkpoints import model_params, write_stage
 from src.trainer import checkpoint
+from src.trainer.duin_sections import class_names
 from tests.doors import rows
 from tests.helpers import assert_same_run, train_until
 
@@ -64,6 +65,12 @@ def test_the_codebook_is_logged_beside_both_losses(vqvae):
     assert {"loss", "mse", "explained_variance", "code_perplexity", "unused_codes"} <= last["val"].keys()
     assert 1 <= last["val"]["code_perplexity"] <= 8
     assert last["train"]["loss"] == pytest.approx(last["train"]["loss_rgs"] + last["train"]["loss_vq"])
+
+
+def test_what_was_trained_on_stretches_is_tested_on_words(vqvae):
+    words = restored(vqvae.folder, "--dataset", "simulated_seeg", *TRIALS, "samples=500")
+    assert len(class_names(words.trainer.data.dataset)) == 3  # so the report says how the codes differ between them
+    assert [section.title for section in words.trainer.report_sections(words.loader("test"))][0] == "Codebook"
 
 
 def test_counts_begin_anew_with_each_epoch(vqvae):
