@@ -68,9 +68,9 @@ def test_the_codebook_is_logged_beside_both_losses(vqvae):
 
 
 def test_what_was_trained_on_stretches_is_tested_on_words(vqvae):
-    words = restored(vqvae.folder, "--dataset", "simulated_seeg", *TRIALS, "samples=500")
+    words = restored(vqvae.folder, "--dataset", "simulated_seeg", *TRIALS, "samples=500", "task=words")
     assert len(class_names(words.trainer.data.dataset)) == 3  # so the report says how the codes differ between them
-    assert [section.title for section in words.trainer.report_sections(words.loader("test"))][0] == "Codebook"
+    assert words.trainer.report_sections(words.loader("test"))[0].title == "Codebook"
 
 
 def test_counts_begin_anew_with_each_epoch(vqvae):
