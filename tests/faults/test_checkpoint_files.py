@@ -267,7 +267,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_ends_as_the_users_error(tmp_pa
     with pytest.raises(UserError, match=r"last\.pth: the checkpoint could not be written") as told:
         trainer.train()
     assert told.value.exit_code == 2
-    assert "last good file is intact" in told.value.hint
+    assert "what was saved before is intact" in told.value.hint
     monkeypatch.undo()
     assert checkpoint.read(tmp_path / "run/last.pth")["epoch"] == 2
     again = make_trainer(tmp_path, resume=str(tmp_path / "run"))
