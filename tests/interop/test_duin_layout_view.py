@@ -56,6 +56,8 @@ def test_weights_of_others_are_never_written_over(words, tmp_path, monkeypatch, 
 
 def test_a_view_belongs_to_one_run(tmp_path):
     view = DuinView("duin_mae", ["001"], tmp_path)
+    view.claim(tmp_path / "zero")  # left nothing, not even its folder
+    (tmp_path / "first").mkdir()
     view.claim(tmp_path / "first")
     view.claim(tmp_path / "first")  # resumed
     with pytest.raises(UserError, match=r"holds weights of .*first"):

@@ -26,9 +26,11 @@ class DuinView:
 
     def check(self, run: Path | None = None) -> None:
         """UserError where weights lie there that are not those of `run` (None: of a run that is new)."""
-        marker = self.folder / RUN
+        marker, weights = self.folder / RUN, self.folder / "model"
         whose = marker.read_text(encoding="utf8") if marker.exists() else ""
-        if (self.folder / "model").exists() and not (run and whose == str(run.resolve())):
+        left = whose and not Path(whose).is_dir()  # by a run that was stopped before it had saved anything
+        is_taken = weights.is_dir() and (any(weights.iterdir()) or not left)
+        if is_taken and not (run and whose == str(run.resolve())):
             raise UserError(f"--layout duin: {self.folder} holds weights of {whose or 'somebody else'}",
                             "move that folder away, or leave --layout out")
 
